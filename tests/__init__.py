@@ -1,0 +1,1 @@
+"""The tests: unit alone needs nothing; contract and real stand on real parts."""

@@ -1,0 +1,29 @@
+"""What every test stands on: a plain environment, and the fixtures of the real parts for who asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+# One engine and one set of containers for contract/ and real/. Nothing starts until a test asks.
+pytest_plugins = ("tests.real.fixtures",)
+
+# Each changes what a JVM, docker or a terminal program does.
+FOREIGN = (
+    "JAVA_TOOL_OPTIONS",
+    "JDK_JAVA_OPTIONS",
+    "_JAVA_OPTIONS",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "COLUMNS",
+    "LINES",
+)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _plain_environment() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as environment:
+        for name in FOREIGN:
+            environment.delenv(name, raising=False)
+        yield
