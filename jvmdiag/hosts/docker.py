@@ -1,0 +1,317 @@
+"""A Docker Engine: its containers, their logs and files, images and sidecars."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import cached_property
+from typing import Any
+
+from jvmdiag.errors import (
+    BadRequest,
+    ConnectionLost,
+    NoImage,
+    NoSuchFile,
+    NoSuchTarget,
+    TargetNotRunning,
+    TargetPaused,
+)
+from jvmdiag.hosts.base import Host
+from jvmdiag.hosts.docker_client import import_docker, open_client, our_errors, plain_socket, shorten
+from jvmdiag.hosts.glance import glance
+
+_CREATING_S = 2.0
+_STATES = {
+    "exited": "has exited",
+    "created": "was never started",
+    "restarting": "is restarting",
+    "removing": "is being removed",
+    "dead": "is dead",
+}
+SIDECAR_LABEL = "io.github.jvmdiag.sidecar-of"
+
+
+@dataclass(frozen=True)
+class ContainerFacts:
+    """What `docker inspect` says, as far as it matters here. `pid` is PID 1's on the engine's host."""
+
+    id: str
+    name: str
+    image: str
+    running: bool
+    paused: bool
+    status: str
+    pid: int
+    tty: bool
+    log_driver: str
+    env: tuple[str, ...]
+
+
+class Engine:
+    """The engine at `base_url` (called `where` in messages), or the one that DOCKER_HOST, DOCKER_CONTEXT
+    or the current context names. Opening costs nothing: whether it answers is seen when it is asked.
+
+    Every method raises EngineUnreachable or ConnectionLost where it is gone.
+    """
+
+    def __init__(self, base_url: str | None = None, where: str = "") -> None:
+        self._base_url = base_url
+        self._where = where
+        self._socket = None if base_url else plain_socket()
+
+    @cached_property
+    def client(self) -> Any:
+        """docker-py's client. Raises EngineUnreachable."""
+        return open_client(self._base_url, self._where)
+
+    @property
+    def where(self) -> str:
+        """What to call it in a message."""
+        return self._where or os.environ.get("DOCKER_HOST") or "the default socket"
+
+    def close(self) -> None:
+        if "client" in self.__dict__:
+            self.client.close()
+
+    def containers(self, *, all_states: bool = False) -> list[str]:
+        """Names of the running containers, or of all."""
+        with our_errors():
+            found = self.client.containers(all=all_states)
+        return [name.lstrip("/") for one in found for name in one["Names"][:1]]
+
+    def inspect(self, name: str) -> ContainerFacts:
+        """Raises NoSuchTarget with near names."""
+        raw = (glance(self._socket, name) if self._socket else None) or self._inspect(name)
+        state, config = raw["State"], raw["Config"]
+        return ContainerFacts(
+            id=raw["Id"],
+            name=raw["Name"].lstrip("/"),
+            image=config["Image"],
+            running=state["Running"],
+            paused=state.get("Paused", False),
+            status=state["Status"],
+            pid=state["Pid"],
+            tty=config["Tty"],
+            log_driver=raw["HostConfig"]["LogConfig"]["Type"],
+            env=tuple(config.get("Env") or ()),
+        )
+
+    def _inspect(self, name: str) -> Any:
+        docker = import_docker()
+        try:
+            with our_errors():
+                return self.client.inspect_container(name)
+        except docker.errors.NotFound:
+            raise self._no_such(name) from None
+        except docker.errors.APIError as error:
+            # The beginning of several ids.
+            raise NoSuchTarget(
+                f"the engine cannot tell which container {name!r} is", why=shorten(error)
+            ) from None
+
+    def _no_such(self, name: str) -> NoSuchTarget:
+        names = self.containers(all_states=True)
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.5) or [n for n in names if name in n][:3]
+        advice = (
+            f"did you mean: {', '.join(near)}"
+            if near
+            else f"running here: {', '.join(self.containers()) or 'none'}"
+        )
+        return NoSuchTarget(f"no container {name!r} on the engine at {self.where}", advice=advice)
+
+    def running(self, name: str) -> ContainerFacts:
+        """Its facts. Raises NoSuchTarget, TargetNotRunning, TargetPaused."""
+        facts = self.inspect(name)
+        if not facts.running:
+            raise TargetNotRunning(
+                f"the container {facts.name} {_STATES.get(facts.status, facts.status)}",
+                why="a JVM can only be asked while it runs; jvmdiag never starts a container",
+                advice=f"what it left can still be fetched: jvmdiag fetch {facts.name} PATH",
+            )
+        if facts.paused:
+            raise TargetPaused(
+                f"the container {facts.name} is paused",
+                why="its JVM cannot answer, and would print what it was asked as soon as it goes on",
+                advice=f"go on with: docker unpause {facts.name}",
+            )
+        return facts
+
+    def how_it_ended(self, container_id: str) -> str | None:
+        """In words, why the container no longer runs; None while it runs."""
+        docker = import_docker()
+        try:
+            with our_errors():
+                state = self.client.inspect_container(container_id)["State"]
+        except docker.errors.NotFound:
+            return "it was removed"
+        if state["Running"]:
+            return None
+        killed = ", killed for want of memory (OOMKilled)" if state.get("OOMKilled") else ""
+        return f"exit code {state['ExitCode']}{killed}"
+
+    def last_log_stamp(self, container_id: str) -> float:
+        """When the engine wrote the last line of the container's log, in its own clock; 0 where there is none."""
+        with our_errors():
+            line = self.client.logs(container_id, tail=1, timestamps=True)
+        stamp = line.rstrip(b"\n").rpartition(b"\n")[2].partition(b" ")[0].decode("ascii", "replace")
+        return parse_stamp(stamp)
+
+    def log_since(self, container_id: str, stamp: float) -> bytes:
+        """What the container wrote to stdout after `stamp`."""
+        with our_errors():
+            return bytes(self.client.logs(container_id, stderr=False, since=stamp + 1e-6))
+
+    def kill(self, container_id: str, signal: str) -> None:
+        """Send a signal to PID 1 of the container."""
+        with our_errors():
+            self.client.kill(container_id, signal)
+
+    def archive(self, container_id: str, path: str) -> tuple[Iterator[bytes], dict[str, Any]]:
+        """A tar of `path`, also from a stopped container, and its stat. It locks the container meanwhile."""
+        docker = import_docker()
+        try:
+            with our_errors():
+                stream, stat = self.client.get_archive(container_id, path)
+        except docker.errors.NotFound:
+            raise NoSuchFile(f"no {path} in the container") from None
+        return stream, stat
+
+    # Images and sidecars
+
+    def has_image(self, image: str) -> bool:
+        docker = import_docker()
+        try:
+            with our_errors():
+                self.client.inspect_image(image)
+        except docker.errors.NotFound:
+            return False
+        except docker.errors.APIError as error:
+            raise BadRequest(f"{image!r} is no name of an image", why=shorten(error)) from None
+        return True
+
+    def pull(self, image: str, advance: Callable[[str, int, int], None]) -> None:
+        """Pull `image`; `advance(layer, done_bytes, total_bytes)`. Raises NoImage with how to provide one."""
+        docker = import_docker()
+        repository, tag = docker.utils.parse_repository_tag(image)
+        try:
+            with our_errors():
+                for line in self.client.pull(repository, tag or "latest", stream=True, decode=True):
+                    if "error" in line:
+                        raise docker.errors.APIError(line["error"])
+                    detail = line.get("progressDetail") or {}
+                    advance(line.get("id", ""), detail.get("current", 0), detail.get("total", 0))
+        except (docker.errors.DockerException, ConnectionLost) as error:
+            raise NoImage(
+                f"the JDK image {image} is not on the engine and could not be pulled",
+                why=shorten(error),
+                advice=(
+                    "name one that is there or can be pulled: --jdk-image NAME (or JVMDIAG_JDK_IMAGE)",
+                    f"or bring it by hand: docker save {image} | docker load, from a machine that has it",
+                ),
+            ) from None
+
+    def create_sidecar(
+        self, name: str, target: ContainerFacts, image: str, *, capabilities: tuple[str, ...]
+    ) -> None:
+        """Create a container of `image` in the PID namespace of `target`; `hold` starts it. Raises NoImage.
+
+        It has no network, no log, 512 MiB of memory and just `capabilities`; the engine removes it when it
+        ends, which it does when the connection that holds it goes away.
+        """
+        docker = import_docker()
+        settings = self.client.create_host_config(
+            pid_mode=f"container:{target.id}",
+            network_mode="none",
+            auto_remove=True,
+            mem_limit="512m",
+            pids_limit=256,
+            cap_drop=["ALL"],
+            cap_add=list(capabilities),
+            security_opt=["no-new-privileges"],
+            # json-file would copy every byte of a dump into a file of the engine's host.
+            log_config=docker.types.LogConfig(type="none"),
+        )
+        try:
+            with our_errors():
+                self.client.create_container(
+                    image,
+                    name=name,
+                    entrypoint=["cat"],
+                    command=[],
+                    user="0:0",
+                    stdin_open=True,
+                    host_config=settings,
+                    labels={SIDECAR_LABEL: target.id},
+                    environment={"JAVA_TOOL_OPTIONS": ""},
+                )
+        except docker.errors.ImageNotFound:
+            raise NoImage(f"the JDK image {image} is not on the engine") from None
+
+    def hold(self, container_id: str) -> Any:
+        """Attach to the stdin of a created container and start it; the container lives as long as this socket.
+
+        Raises NoImage where the image has nothing to hold it with.
+        """
+        docker = import_docker()
+        try:
+            with our_errors():
+                held = self.client.attach_socket(container_id, params={"stdin": 1, "stream": 1})
+                self.client.start(container_id)
+        except docker.errors.APIError as error:
+            if "executable file not found" in str(error):
+                raise NoImage(
+                    "the JDK image has no cat, so no sidecar of it can be held",
+                    why=shorten(error),
+                    advice="name a JDK image with a shell: --jdk-image NAME",
+                ) from None
+            raise ConnectionLost("the engine would not start the sidecar", why=shorten(error)) from None
+        return held
+
+    def remove(self, name: str, *, may_be_coming: bool = False) -> None:
+        """Remove a container that this program made, running or not; one that is gone is fine.
+
+        `may_be_coming`: the engine goes on creating what was asked for by a connection that is gone.
+        """
+        docker = import_docker()
+        until = time.monotonic() + (_CREATING_S if may_be_coming else 0)
+        while True:
+            try:
+                with our_errors():
+                    self.client.remove_container(name, force=True)
+                return
+            except docker.errors.NotFound:
+                if time.monotonic() >= until:
+                    return
+            except docker.errors.APIError:
+                # 409: the engine is removing it already (auto_remove).
+                return
+            time.sleep(0.1)
+
+
+def parse_stamp(text: str) -> float:
+    """Unix seconds of the engine's RFC 3339 stamps with nanoseconds; 0 where it is none."""
+    whole, _, fraction = text.rstrip("Z").partition(".")
+    try:
+        moment = datetime.strptime(whole, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
+    except ValueError:
+        return 0.0
+    return moment.timestamp() + float(f"0.{fraction}" if fraction.isdigit() else 0)
+
+
+# The cgroup or a mount of the container's PID 1 names its id; elsewhere the pid is somebody else's.
+_IS_THE_CONTAINER = (
+    'cat "/proc/$1/cgroup" "/proc/$1/mountinfo" 2>/dev/null | grep -q "$2" && [ -d "/proc/$1/root/." ]'
+)
+
+
+def host_process(machine: Host, facts: ContainerFacts) -> int | None:
+    """The container's PID 1 as `machine` numbers it, where that is the engine's host and may look into it;
+    None elsewhere: another machine, a VM of Docker Desktop, or not root."""
+    if facts.pid <= 0:
+        return None
+    done = machine.run(["sh", "-c", _IS_THE_CONTAINER, "sh", str(facts.pid), facts.id])
+    return facts.pid if done.ok else None

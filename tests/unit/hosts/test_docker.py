@@ -1,0 +1,50 @@
+"""What the docker adapter can be asked without an engine."""
+
+from __future__ import annotations
+
+import pytest
+
+from jvmdiag.errors import EngineUnreachable
+from jvmdiag.hosts.docker import ContainerFacts, Engine, host_process, parse_stamp
+from tests.fakes import FakeHost, done
+
+FACTS = ContainerFacts("c0ffee", "web", "tomcat:10", True, False, "running", 4711, False, "json-file", ())
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("2026-03-01T12:00:00Z", 1772366400.0),
+        ("2026-03-01T12:00:00.5Z", 1772366400.5),
+        ("2026-03-01T12:00:00.123456789Z", 1772366400.123456789),
+        ("1970-01-01T00:00:01.000000001Z", 1.000000001),
+        ("", 0.0),
+        ("yesterday", 0.0),
+        ("2026-13-01T12:00:00Z", 0.0),
+    ],
+)
+def test_a_stamp_of_the_engine_is_unix_seconds_with_its_fraction(text: str, seconds: float) -> None:
+    assert parse_stamp(text) == pytest.approx(seconds, abs=1e-6)
+
+
+def test_a_container_on_this_machine_is_known_by_its_pid_1_and_its_id() -> None:
+    host = FakeHost({lambda argv: argv[-2:] == ("4711", "c0ffee"): b""})
+    assert host_process(host, FACTS) == 4711
+
+
+def test_a_process_of_that_pid_that_is_another_is_not_the_container() -> None:
+    assert host_process(FakeHost({lambda argv: True: done(exit_code=1)}), FACTS) is None
+
+
+def test_a_container_without_a_process_is_looked_for_nowhere() -> None:
+    host = FakeHost()
+    stopped = ContainerFacts("c0ffee", "web", "x", False, False, "exited", 0, False, "json-file", ())
+    assert host_process(host, stopped) is None
+    assert host.asked == []
+
+
+def test_an_engine_behind_ssh_is_named_as_a_target_and_not_dialled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "ssh://ops@app1")
+    with pytest.raises(EngineUnreachable) as caught:
+        Engine().containers()
+    assert any("ssh://" in line and "/docker/NAME" in line for line in caught.value.advice)
