@@ -1,0 +1,1 @@
+"""How a dump is made: the ladder chooses, then threads, heap or histogram are asked for."""

@@ -1,0 +1,252 @@
+"""A heap dump: the JVM writes it on the target while it is followed and brought here.
+
+The file is append-only on 11 to 25, so reading behind the writer is safe, and a reader that lags does
+not hold the JVM up. What was received is continued at the same byte on a new stream when one is cut.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shlex
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from jvmdiag.attach.rung import Reach, Speaker
+from jvmdiag.errors import (
+    AttachRefused,
+    BadRequest,
+    CommandRefused,
+    ConnectionLost,
+    DumpIncomplete,
+    JvmdiagError,
+    NoSuchFile,
+    ReadOnlyTarget,
+    TargetDiskFull,
+    TransferCut,
+)
+from jvmdiag.hosts.base import ByteStream
+from jvmdiag.model import LeftBehind
+
+_CREATED = re.compile(r"Heap dump file created \[(\d+) bytes in ([\d.]+) secs\]")
+# A JVM of 22 and later writes its segments beside the file and merges them: .p0 and on, one a thread.
+_PARTS = tuple(f".p{number}" for number in range(16))
+# A JVM that was asked and has not begun yet writes later all the same, unless its client is gone first:
+# that is whatever names the dump, which nothing else does.
+_ABANDON = """
+name=$1; shift
+for f in $(grep -l -F "$name" /proc/[0-9]*/cmdline 2>/dev/null); do
+    p=${f#/proc/}; p=${p%/cmdline}
+    [ "$p" = $$ ] || kill -TERM "$p" 2>/dev/null
+done
+[ -e "$1" ] || echo absent
+rm -f -- "$@"
+"""
+_ATTEMPTS = 4
+_PAUSES_S = (0.2, 1.0, 3.0)
+
+
+def heap_dump_line(path: str, *, live: bool) -> str:
+    """The diagnostic command. Without `live` unreachable objects are kept and no collection is forced.
+
+    The path is quoted for the JVM's own parser, which takes blanks inside double quotes and knows no
+    escape. Raises BadRequest for a path that cannot be told to it.
+    """
+    if '"' in path or not path.isprintable():
+        raise BadRequest(
+            f"a JVM cannot be told to write to {path!r}", why="a double quote or a control character"
+        )
+    return f'GC.heap_dump {"" if live else "-all "}"{path}"'
+
+
+@dataclass(frozen=True)
+class JvmSays:
+    """What the JVM itself said of the dump it wrote: bytes of the file, seconds it took."""
+
+    size_bytes: int
+    seconds: float
+
+
+def parse_created(text: str, path: str) -> JvmSays:
+    """The JVM's account. Raises TargetDiskFull, ReadOnlyTarget or DumpIncomplete: the exit code of jcmd
+    and jmap is 0 for them too."""
+    if created := _CREATED.search(text):
+        return JvmSays(int(created[1]), float(created[2]))
+    said = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "nothing")
+    if "No space left" in said or "File too large" in said or "Disk quota" in said:
+        raise TargetDiskFull(
+            "the target's disk filled while the JVM was dumping",
+            why=said,
+            advice="name a larger directory: --dump-dir DIR",
+        )
+    if "Read-only" in said or "Permission denied" in said or "Unable to create" in said:
+        raise ReadOnlyTarget(
+            f"the JVM could not write {path}", why=said, advice="name another directory: --dump-dir DIR"
+        )
+    raise DumpIncomplete("the JVM did not finish the dump", why=said)
+
+
+@cache
+def _script() -> str:
+    return Path(__file__).with_name("follow.sh").read_text(encoding="utf-8")
+
+
+class HeapDump:
+    """One heap dump under way. Iterate `chunks()` to its end, then ask `says()`; `discard()` removes the file.
+
+    `reopen` gives the way to the target anew when the connection is lost; it raises when it cannot.
+    """
+
+    def __init__(
+        self, speaker: Speaker, path: str, *, live: bool, timeout_s: float, reopen: Callable[[], Reach]
+    ) -> None:
+        assert speaker.reach is not None
+        self.path = path
+        self.received_bytes = 0
+        self.resumed = 0
+        self._speaker = speaker
+        self._reach = speaker.reach
+        self._line = heap_dump_line(path, live=live)
+        self._timeout_s = timeout_s
+        self._reopen = reopen
+        self._answer: bytes | None = None
+        self._error: BaseException | None = None
+        self._asked = False
+        self._may_come = False
+        self._answered = threading.Event()
+        self._stream: ByteStream | None = None
+
+    def chunks(self) -> Generator[bytes, None, None]:
+        """The bytes of the dump, from the first to the last that the JVM wrote.
+
+        Raises what the JVM's answer means, and TransferCut where the file could not be read to its end.
+        """
+        asker = threading.Thread(target=self._ask, name="heap dump", daemon=True)
+        for attempt in range(_ATTEMPTS):
+            try:
+                yield from self._follow(asker)
+                return
+            except (TransferCut, ConnectionLost):
+                if asker.ident is None:
+                    raise
+                # Without the JVM's answer nobody could tell when the file is whole.
+                self._answered.wait(self._timeout_s)
+                self._raise_refusal()
+                if attempt + 1 == _ATTEMPTS:
+                    raise
+                time.sleep(_PAUSES_S[attempt])
+                self.resumed += 1
+                self._reach = self._way()
+
+    def _follow(self, asker: threading.Thread) -> Iterator[bytes]:
+        argv = ["sh", "-c", _script(), "sh", self._reach.path(self.path), str(self.received_bytes)]
+        with self._reach.host.stream(argv, user=self._reach.user) as stream:
+            self._stream = stream
+            if asker.ident is None:
+                self._asked = True
+                asker.start()
+            elif self._answered.is_set():
+                stream.send(b"\n")
+            for chunk in stream:
+                self.received_bytes += len(chunk)
+                yield chunk
+            end = stream.finish()
+            self._stream = None
+        if end.exit_code == 0 and self._answered.is_set():
+            return
+        if end.exit_code in (66, 67):
+            self._answered.wait(self._timeout_s)
+            self._raise_refusal()
+            raise NoSuchFile(
+                f"the JVM wrote {self.path}, and it cannot be read from {self._reach.host.name}",
+                why="there is no such file" if end.exit_code == 66 else "it is not for this user to read",
+            )
+        raise TransferCut(
+            f"the stream of {self.path} ended after {self.received_bytes:,} bytes",
+            why=end.complaint or f"exit code {end.exit_code}",
+        )
+
+    def _way(self) -> Reach:
+        """The same way where it still works, else a new one."""
+        with contextlib.suppress(JvmdiagError, TimeoutError):
+            if self._reach.host.run(["true"], timeout_s=10).ok:
+                return self._reach
+        return self._reopen()
+
+    def _ask(self) -> None:
+        try:
+            self._answer = self._speaker.ask(self._line, self._timeout_s)
+        except BaseException as error:  # noqa: BLE001 - it is raised again by the thread that reads
+            self._error = error
+        finally:
+            self._answered.set()
+            if stream := self._stream:
+                with contextlib.suppress(JvmdiagError):
+                    stream.send(b"\n")
+
+    def _raise_refusal(self) -> None:
+        self.says()
+
+    def says(self) -> JvmSays:
+        """The JVM's account, once the chunks have ended. Raises as `parse_created` does, or what asking raised."""
+        if isinstance(self._error, AttachRefused):
+            # It answered a question before this one. No other rung may ask for a second dump.
+            raise DumpIncomplete(
+                "the JVM was asked for the dump, and the answer failed", why=str(self._error)
+            )
+        if self._error is not None:
+            raise self._error
+        if self._answer is None:
+            raise CommandRefused("the JVM has not answered yet")
+        return parse_created(self._answer.decode("utf-8", "replace"), self.path)
+
+    def whole_on_target(self) -> bool:
+        """Whether the JVM said that it wrote the file to its end. Waits for its answer, if it was asked."""
+        if not self._asked:
+            return False
+        self._answered.wait(self._timeout_s)
+        with contextlib.suppress(JvmdiagError):
+            self.says()
+            return True
+        return False
+
+    def discard(self) -> LeftBehind | None:
+        """Remove the file and the parts a JVM of 22 and later writes beside it; None when nothing is left.
+
+        Where the connection is gone a new one is made for it.
+        """
+        if self._remove(lambda: self._reach):
+            return None
+        if self._may_come:
+            return self.kept()
+        for pause_s in (0.0, *_PAUSES_S[:-1]):
+            time.sleep(pause_s)
+            if self._remove(self._reopen):
+                return None
+        return self.kept()
+
+    def _remove(self, way: Callable[[], Reach]) -> bool:
+        with contextlib.suppress(JvmdiagError, TimeoutError):
+            reach = way()
+            paths = [reach.path(self.path + part) for part in ("", *_PARTS)]
+            if self._answered.is_set() or not self._asked:
+                return reach.host.run(["rm", "-f", "--", *paths], user=reach.user).ok
+            done = reach.host.run(["sh", "-c", _ABANDON, "sh", self.path, *paths], user=reach.user)
+            self._may_come = done.text.strip() == "absent"
+            return done.ok and not self._may_come
+        return False
+
+    def kept(self) -> LeftBehind:
+        """The file as something left behind, with the command that removes it."""
+        if self._may_come:
+            what = "heap dump that the JVM was asked for and may still write"
+            return LeftBehind(
+                what, self.path, f"rm -f {shlex.quote(self.path)}  (there, as the JVM's user, later)"
+            )
+        return LeftBehind(
+            "heap dump", self.path, f"rm -f {shlex.quote(self.path)}  (there, as the JVM's user)"
+        )
