@@ -1,0 +1,1 @@
+"""Bytes to a file we vouch for. Knows nothing of hosts."""

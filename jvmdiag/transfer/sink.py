@@ -1,0 +1,230 @@
+"""A file that has its name only when it is whole: NAME.partial, 0600 from the first byte, then NAME."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shlex
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+from jvmdiag.errors import JvmdiagError, LocalDiskFull, NotWritable, OutputExists
+
+PARTIAL_SUFFIX = ".partial"
+_PRIVATE_FILE = 0o600
+_PRIVATE_DIRECTORY = 0o700
+_FULL = {
+    errno.ENOSPC: "no space is left there",
+    errno.EDQUOT: "the disk quota of this user is used up",
+    errno.EFBIG: "its file system or a limit (ulimit -f) does not allow files that large",
+}
+# What link(2) answers on vfat (EPERM), SMB and some FUSE file systems.
+_NO_LINKS = frozenset(
+    {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EACCES}
+)
+
+
+class PartialFile:
+    """DIRECTORY/NAME in the making; `commit` gives it its name, leaving without it removes it.
+
+    Entering raises OutputExists where NAME or NAME.partial is there already, and NotWritable where
+    the directory can't be written; no byte was written then and nothing was changed.
+    Every call may raise LocalDiskFull, which says how many bytes had found room.
+    """
+
+    def __init__(self, directory: str | Path, name: str) -> None:
+        self.path = Path(directory) / name
+        self.partial = Path(directory) / (name + PARTIAL_SUFFIX)
+        self.size_bytes = 0
+        self._fd = -1
+        self._mine = False
+
+    def __enter__(self) -> PartialFile:
+        if os.path.lexists(self.path):
+            raise _exists(self.path)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            self._fd = os.open(self.partial, flags, _PRIVATE_FILE)
+        except FileExistsError:
+            raise _leftover(self.partial) from None
+        except OSError as error:
+            raise self._mapped(error) from None
+        self._mine = True
+        # A umask of 0277 would have taken our own right to write; vfat knows no modes.
+        with suppress(PermissionError):
+            os.fchmod(self._fd, _PRIVATE_FILE)
+        return self
+
+    def fileno(self) -> int:
+        """Of the open NAME.partial."""
+        return self._fd
+
+    def write(self, data: bytes) -> None:
+        """Append `data`, all of it."""
+        view = memoryview(data)
+        while view:
+            try:
+                written = os.write(self._fd, view)
+            except OSError as error:
+                raise self._mapped(error) from None
+            self.size_bytes += written
+            view = view[written:]
+
+    def commit(self) -> Path:
+        """Put the bytes on the disk, then take the final name, and return it. Never overwrites.
+
+        Raises OutputExists where somebody took the name meanwhile; NAME.partial, which is whole, stays.
+        """
+        try:
+            self._settle(take_name, self.path)
+        except FileExistsError:
+            self._mine = False
+            raise _taken(self.path, self.partial) from None
+        return self.path
+
+    def replace(self, final: Path) -> None:
+        """Put the bytes on the disk, then take the name `final` in the same directory from what has it."""
+        self._settle(os.replace, final)
+
+    def _settle(self, take: Callable[[Path, Path], None], final: Path) -> None:
+        try:
+            os.fsync(self._fd)
+            self._close()
+            take(self.partial, final)
+        except FileExistsError:
+            raise
+        except OSError as error:
+            raise self._mapped(error) from None
+        self._mine = False
+        sync_directory(final.parent)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # NFS reports a full disk at close; there is nothing left to tell it to.
+        with suppress(OSError):
+            self._close()
+        if self._mine:
+            self._mine = False
+            with suppress(FileNotFoundError):
+                self.partial.unlink()
+
+    def _close(self) -> None:
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def _mapped(self, error: OSError) -> JvmdiagError:
+        if error.errno in _FULL:
+            return _full(self.partial, error, self.size_bytes)
+        return not_writable(self.path.parent, error)
+
+
+def take_name(partial: Path, final: Path, link: Callable[[Path, Path], None] = os.link) -> None:
+    """Rename `partial` to `final`, unless that is taken: then FileExistsError, and nothing has changed.
+
+    `link` is given where a test plays a file system without hard links.
+    """
+    try:
+        link(partial, final)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        # O_EXCL claims the name; the rename then replaces nothing but this empty file of ours.
+        os.close(os.open(final, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, _PRIVATE_FILE))
+        try:
+            partial.replace(final)
+        except OSError:
+            final.unlink()  # an empty file under a name that means "verified"
+            raise
+    else:
+        partial.unlink()
+
+
+def sync_directory(directory: Path) -> None:
+    """Make a new name in `directory` outlive a power cut, where the file system knows how."""
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with suppress(OSError):  # SMB and some FUSE file systems refuse it
+            os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def free_bytes(directory: str | Path) -> int:
+    """What this user may still write to the file system that holds `directory`, or will hold it."""
+    place = Path(directory).absolute()
+    while not place.is_dir() and place != place.parent:
+        place = place.parent
+    return shutil.disk_usage(place).free
+
+
+def private_directory(path: str | Path) -> Path:
+    """The directory `path`; made 0700, its parents too, where it is not there. Raises NotWritable.
+
+    One that is there keeps its mode.
+    """
+    directory = Path(path)
+    for place in reversed((directory, *directory.parents)):
+        try:
+            place.mkdir(mode=_PRIVATE_DIRECTORY)
+        except OSError as error:
+            if not place.is_dir():
+                raise not_writable(directory, error) from None
+    return directory
+
+
+def not_writable(directory: Path, error: OSError) -> NotWritable:
+    """The NotWritable that says why nothing can be written to `directory`."""
+    reason = {
+        errno.ENOENT: "there is no such directory",
+        errno.ENOTDIR: "it is no directory, or a part of its path is none",
+        errno.EEXIST: "a file of that name is there",
+        errno.EROFS: "its file system is mounted read-only",
+    }.get(error.errno or 0, (error.strerror or str(error)).lower())
+    return NotWritable(
+        f"can't write to {directory}",
+        why=reason,
+        advice="choose another directory of this machine with -o",
+    )
+
+
+def _full(partial: Path, error: OSError, written_bytes: int) -> LocalDiskFull:
+    return LocalDiskFull(
+        f"this machine has no room for {partial.with_name(partial.name.removesuffix(PARTIAL_SUFFIX))}",
+        why=f"{_FULL[error.errno or 0]}, after {written_bytes:,} bytes were written",
+        advice=(
+            "the unfinished file is removed from this machine",
+            f"make room (df -h {shlex.quote(str(partial.parent))}) or choose another directory with -o",
+        ),
+    )
+
+
+def _exists(path: Path) -> OutputExists:
+    return OutputExists(
+        f"{path} is there already",
+        why="nothing is ever overwritten",
+        advice="choose another name with -o, or move that file away",
+    )
+
+
+def _leftover(partial: Path) -> OutputExists:
+    return OutputExists(
+        f"{partial} is there already",
+        why="another jvmdiag is writing it, or one was killed and left it",
+        advice=(
+            f"if no jvmdiag is running, it is an unfinished copy: rm -- {shlex.quote(str(partial))}",
+            "or choose another name with -o",
+        ),
+    )
+
+
+def _taken(path: Path, partial: Path) -> OutputExists:
+    return OutputExists(
+        f"{path} came into being while its dump was written",
+        why=f"nothing is ever overwritten; the verified dump is {partial}",
+        advice=f"give it a name of its own: mv -n -- {shlex.quote(str(partial))} NEW-NAME",
+    )

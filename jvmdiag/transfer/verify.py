@@ -1,0 +1,211 @@
+"""Is this file whole: asked of the file itself and of its manifest, for our files and others'."""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from jvmdiag.errors import IntegrityError, NoSuchFile, NotADump
+from jvmdiag.model import Witness
+from jvmdiag.transfer.codec import Codec, codec_of, raw_blocks
+from jvmdiag.transfer.hprof import StructureWalk
+from jvmdiag.transfer.manifest import Manifest, manifest_path, read_manifest
+from jvmdiag.transfer.threads import ThreadDumpWalk
+
+HEAP_DUMP = "heap dump"
+THREAD_DUMP = "thread dump"
+FILE = "file"
+_READ_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the witnesses say of one file. `ok` where there is at least one and all agree.
+
+    `kind` is by content: "heap dump" or "thread dump", else what the manifest says, else "file".
+    `raw_bytes` counts what could be read.
+    """
+
+    path: str
+    ok: bool
+    kind: str
+    codec: Codec
+    raw_bytes: int
+    stored_bytes: int
+    witnesses: tuple[Witness, ...]
+
+
+def verify_file(path: str | Path, advance: Callable[[int], None] = lambda _: None) -> Verdict:
+    """Read the file once, to its end, and say what each witness found; memory does not grow with it.
+
+    `advance` is called with stored bytes. A damaged file is a verdict. Raises NoSuchFile where there is
+    nothing to read or no right to, NotADump for what is no regular file.
+    """
+    place = Path(path)
+    try:
+        stored_bytes = _regular_size(place)
+        with place.open("rb", buffering=0) as file:
+            return _verify(place, cast(BinaryIO, file), stored_bytes, advance)
+    except OSError as error:
+        raise _unreadable(place, error) from None
+
+
+def _regular_size(place: Path) -> int:
+    # Asked before open(): a FIFO would wait there for its writer.
+    status = place.stat()
+    if stat.S_ISDIR(status.st_mode):
+        raise NotADump(
+            f"{place} is a directory", why="one file at a time is verified", advice="name a file in it"
+        )
+    if not stat.S_ISREG(status.st_mode):
+        raise NotADump(
+            f"{place} is no regular file", why="a pipe or device can't be read twice and has no size"
+        )
+    return status.st_size
+
+
+def _unreadable(place: Path, error: OSError) -> NoSuchFile:
+    if isinstance(error, PermissionError):
+        return NoSuchFile(
+            f"can't read {place}",
+            why="permission denied: dumps are readable by their owner only",
+            advice="run this as the file's owner (ls -l shows who that is), or with sudo",
+        )
+    return NoSuchFile(f"can't read {place}", why=(error.strerror or str(error)).lower())
+
+
+class _Tapped:
+    """A file whose stored bytes are counted and summed as they are read."""
+
+    def __init__(self, file: BinaryIO, advance: Callable[[int], None], *, summed: bool) -> None:
+        self._file = file
+        self._advance = advance
+        self._sum = hashlib.sha256() if summed else None
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size)
+        self._advance(len(data))
+        if self._sum is not None:
+            self._sum.update(data)
+        return data
+
+    def drain(self) -> None:
+        while self.read(_READ_BYTES):
+            pass
+
+    @property
+    def sha256(self) -> str:
+        return self._sum.hexdigest() if self._sum is not None else ""
+
+
+@dataclass(frozen=True)
+class _Read:
+    """One pass over the file."""
+
+    codec: Codec
+    raw_bytes: int
+    raw_sha256: str
+    stored_sha256: str
+    fault: IntegrityError | None
+    heap: StructureWalk
+    threads: ThreadDumpWalk
+
+
+def _verify(place: Path, file: BinaryIO, stored_bytes: int, advance: Callable[[int], None]) -> Verdict:
+    manifest, unreadable = _manifest_of(place)
+    read = _read(place, file, advance, summed=manifest is not None)
+    kind, content = _content(place, read, manifest)
+    witnesses = [_codec_witness(read)] if read.codec is not Codec.NONE else []
+    witnesses += content
+    if unreadable:
+        witnesses.append(unreadable)
+    if manifest is not None:
+        witnesses += _manifest_witnesses(manifest, read, stored_bytes)
+    if not witnesses:
+        nothing = "neither a heap dump nor a thread dump, not compressed, and no manifest beside it"
+        witnesses.append(Witness("content", False, nothing))
+    ok = all(witness.agrees for witness in witnesses)
+    return Verdict(str(place), ok, kind, read.codec, read.raw_bytes, stored_bytes, tuple(witnesses))
+
+
+def _manifest_of(place: Path) -> tuple[Manifest | None, Witness | None]:
+    beside = manifest_path(place)
+    if not beside.exists():
+        return None, None
+    try:
+        return read_manifest(beside), None
+    except IntegrityError as error:
+        return None, Witness("manifest", False, str(error))
+
+
+def _read(place: Path, file: BinaryIO, advance: Callable[[int], None], *, summed: bool) -> _Read:
+    codec = codec_of(file.read(4))
+    file.seek(0)
+    tapped = _Tapped(file, advance, summed=summed)
+    heap, threads = StructureWalk(), ThreadDumpWalk()
+    raw_sum = hashlib.sha256() if summed else None
+    raw_bytes = 0
+    fault: IntegrityError | None = None
+    try:
+        for block in raw_blocks(cast(BinaryIO, tapped), codec, str(place)):
+            raw_bytes += len(block)
+            heap.feed(block)
+            if not heap.starts_as_hprof:
+                threads.feed(block)
+            if raw_sum is not None:
+                raw_sum.update(block)
+    except IntegrityError as error:
+        fault = error
+        tapped.drain()
+    raw_sha256 = raw_sum.hexdigest() if raw_sum is not None else ""
+    return _Read(codec, raw_bytes, raw_sha256, tapped.sha256, fault, heap, threads)
+
+
+def _codec_witness(read: _Read) -> Witness:
+    if read.fault is not None:
+        return Witness(read.codec.value, False, str(read.fault))
+    return Witness(
+        read.codec.value, True, f"every checksum of it fits, {read.raw_bytes:,} bytes uncompressed"
+    )
+
+
+def _content(place: Path, read: _Read, manifest: Manifest | None) -> tuple[str, list[Witness]]:
+    """What the content is, and what it says of itself."""
+    structure, threads = read.heap.finish(), read.threads.finish()
+    if structure.starts_as_hprof:
+        return HEAP_DUMP, [Witness("structure", structure.complete, structure.detail)]
+    if threads.dumps:
+        return THREAD_DUMP, [Witness("structure", threads.complete, threads.detail)]
+    if not read.raw_bytes:
+        return FILE, [] if read.fault else [Witness("content", False, "the file is empty")]
+    named = HEAP_DUMP if ".hprof" in place.name else ""
+    said = manifest.kind if manifest is not None else named
+    if said in (HEAP_DUMP, THREAD_DUMP):
+        by = "its manifest" if manifest is not None else "its name"
+        return FILE, [Witness("content", False, f"{by} says {said}, and its content is none")]
+    return said or FILE, []
+
+
+def _manifest_witnesses(manifest: Manifest, read: _Read, stored_bytes: int) -> list[Witness]:
+    stored = _compared(
+        "stored", manifest.stored_bytes, stored_bytes, manifest.stored_sha256, read.stored_sha256
+    )
+    if read.fault is not None:
+        return [stored]
+    return [
+        stored,
+        _compared("raw", manifest.raw_bytes, read.raw_bytes, manifest.raw_sha256, read.raw_sha256),
+    ]
+
+
+def _compared(what: str, said_bytes: int, bytes_: int, said_sha256: str, sha256: str) -> Witness:
+    name = f"manifest, {what}"
+    if said_bytes != bytes_:
+        return Witness(name, False, f"{bytes_:,} bytes, and the manifest says {said_bytes:,}")
+    if said_sha256 != sha256:
+        return Witness(name, False, f"sha256 is {sha256}, and the manifest says {said_sha256}")
+    return Witness(name, True, f"{bytes_:,} bytes, sha256 {sha256}")
