@@ -1,0 +1,104 @@
+"""What is printed: results on stdout, the rest on stderr, progress and questions on a terminal only."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jvmdiag.errors import JvmdiagError
+    from jvmdiag.model import CommandRecord
+
+_SHOWN_CHARACTERS = 160
+
+
+class Console:
+    """`json` turns results and errors into documents; `quiet` leaves only those."""
+
+    answered = False
+    """Whether a document was printed already: one command, one document."""
+
+    def __init__(self, *, json: bool = False, quiet: bool = False) -> None:
+        self.json = json
+        self.quiet = quiet
+        self._pulled: dict[str, tuple[int, int]] = {}
+
+    @property
+    def interactive(self) -> bool:
+        """Whether somebody sits there who can be asked."""
+        return sys.stdin.isatty() and sys.stderr.isatty()
+
+    @property
+    def paints(self) -> bool:
+        """Whether a bar may be painted."""
+        return sys.stderr.isatty() and not self.quiet
+
+    def result(self, text: str) -> None:
+        """The result, on stdout."""
+        Console.answered = True
+        try:
+            print(text)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # `| head` has seen enough; what follows would complain at exit.
+            sys.stdout = None
+
+    def say(self, line: str) -> None:
+        """What goes on, on stderr."""
+        if not self.quiet:
+            print(line, file=sys.stderr)
+
+    def warn(self, line: str) -> None:
+        """What must be seen, also with --quiet."""
+        print(f"jvmdiag: {line}", file=sys.stderr)
+
+    def command(self, record: CommandRecord) -> None:
+        """One command run on the target."""
+        words = shlex.join(record.argv).replace("\n", " ")
+        shown = words if len(words) <= _SHOWN_CHARACTERS else words[:_SHOWN_CHARACTERS] + " …"
+        user = f" as {record.user}" if record.user else ""
+        end = record.note or f"exit {record.exit_code}, {record.seconds * 1000:.0f} ms"
+        print(f"  [{record.host}{user}] {shown}  ({end})", file=sys.stderr)
+
+    def failure(self, error: JvmdiagError) -> None:
+        """What happened, why, and what to do next."""
+        if self.json and not Console.answered:
+            from jvmdiag.report.json import error_document
+
+            self.result(error_document(error))
+        print(f"jvmdiag: {error.what}", file=sys.stderr)
+        if error.why:
+            print(f"  why: {error.why}", file=sys.stderr)
+        for line in error.advice:
+            print(f"  {line}", file=sys.stderr)
+
+    @property
+    def ask(self) -> Callable[[str], str] | None:
+        """Reads a secret without echo, where somebody can be asked."""
+        return self._ask if self.interactive else None
+
+    def _ask(self, prompt: str) -> str:
+        from getpass import getpass
+
+        return getpass(prompt if prompt.endswith(" ") else f"{prompt} ", stream=sys.stderr)
+
+    def confirm(self, text: str, question: str) -> bool | None:
+        """y or N; None where nobody can be asked."""
+        if not self.interactive:
+            return None
+        print(f"{text}\n{question} [y/N] ", end="", file=sys.stderr, flush=True)
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+    def pulling(self, layer: str, done: int, total: int) -> None:
+        """One line that is painted over while an image is pulled."""
+        self._pulled[layer] = (done, total)
+        if self.paints:
+            have, want = (sum(pair[n] for pair in self._pulled.values()) for n in (0, 1))
+            print(
+                f"\rpulling the JDK image: {have / 1e6:,.0f} of {want / 1e6:,.0f} MB ",
+                end="",
+                file=sys.stderr,
+            )

@@ -1,0 +1,140 @@
+"""The entry point: the commands, and how anything that goes wrong ends."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+
+from jvmdiag import __version__
+from jvmdiag.cli import fetch, heapdump, histogram, jcmd, ps, threaddump, verify
+from jvmdiag.cli.console import Console
+from jvmdiag.errors import Interrupted, JvmdiagError, TargetSilent, Terminated
+
+EPILOG = """\b
+At three in the morning:
+  jvmdiag ps
+  jvmdiag threaddump NAME --count 3
+  jvmdiag heapdump NAME              where memory is the trouble
+"""
+app = typer.Typer(
+    name="jvmdiag",
+    help="A verified thread dump or heap dump from any JVM in a container or on an SSH host.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    # Plain help starts in half the time, and reads well in any terminal.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+for name, module in (
+    ("ps", ps),
+    ("threaddump", threaddump),
+    ("heapdump", heapdump),
+    ("histogram", histogram),
+    ("jcmd", jcmd),
+    ("verify", verify),
+    ("fetch", fetch),
+):
+    app.command(name, epilog=module.EXAMPLE, **getattr(module, "SETTINGS", {}))(module.command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"jvmdiag {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
+    pass
+
+
+_SLOW = "it may be out of memory, CPU or disk: try again, or look at it with docker stats, top, dmesg"
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SLOW = "it may be out of memory, CPU or disk: try again, or look at it with docker stats, top, dmesg"
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_stopped_by: list[int] = []
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    """Ctrl-C, SIGTERM and SIGHUP all end as Ctrl-C does: through every cleanup."""
+    _stopped_by.append(number)
+    for each in _STOPPING:
+        signal.signal(each, _patience)
+    raise KeyboardInterrupt
+
+
+def _patience(_number: int, _frame: FrameType | None) -> None:
+    print("jvmdiag: cleaning the target; once more leaves it as it is", file=sys.stderr)
+    for each in _STOPPING:
+        signal.signal(each, signal.SIG_DFL)
+
+
+def main() -> None:
+    """Run the command line. The exit code is that of the error (docs/reference/exit-codes.md)."""
+    for each in _STOPPING:
+        signal.signal(each, _stop)
+    for stream in (sys.stdout, sys.stderr):
+        # A name that this terminal's encoding lacks is shown escaped.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    console = Console(json="--json" in sys.argv)
+    try:
+        ended = app(standalone_mode=False)
+        # typer makes an exit code of a KeyboardInterrupt; its older versions made an Abort.
+        if _stopped_by:
+            raise KeyboardInterrupt
+        code = ended if isinstance(ended, int) else 0
+    except (KeyboardInterrupt, typer.Abort):
+        # Ctrl-D at a prompt comes without a signal.
+        terminated = bool(_stopped_by) and _stopped_by[0] != signal.SIGINT
+        stopped = Terminated("terminated") if terminated else Interrupted("interrupted")
+        console.failure(stopped)
+        code = stopped.exit_code
+    except JvmdiagError as error:
+        console.failure(error)
+        code = error.exit_code
+    except TimeoutError as error:
+        slow = TargetSilent("the target did not answer in time", why=str(error), advice=_SLOW)
+        console.failure(slow)
+        code = slow.exit_code
+    except Exception as error:
+        if not hasattr(error, "format_message"):
+            raise
+        code = _misused(error)
+    _leave(code)
+
+
+def _misused(error: Any) -> int:
+    """typer's own complaint about the command line, and where the help is."""
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":
+        print(error.format_message())
+        return int(error.exit_code)
+    path = context.command_path if context else "jvmdiag"
+    print(f"{path}: {error.format_message()}\n  see: {path} --help", file=sys.stderr)
+    return int(error.exit_code)
+
+
+def _leave(code: int) -> None:
+    """End now: a thread that still waits for a JVM must not hold up the prompt."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, AttributeError):
+            continue
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+"""The options that many commands share, and what they mean together. Imports nothing heavy: --help is quick."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from jvmdiag.cli.console import Console
+
+if TYPE_CHECKING:
+    from jvmdiag.collect.job import Job, Journal
+
+Choice = TypeVar("Choice", bound=Enum)
+JDK_IMAGE_VARIABLE = "JVMDIAG_JDK_IMAGE"
+_DAY_S = 86400.0
+
+
+def complete_target(incomplete: str) -> list[str]:
+    """Names of running containers, for the shell's completion; nothing where no engine answers."""
+    from jvmdiag.collect.job import Journal
+    from jvmdiag.errors import JvmdiagError
+    from jvmdiag.hosts.opening import open_engine
+
+    try:
+        with open_engine(Journal()) as engine:
+            names = engine.containers()
+    except JvmdiagError:
+        return []
+    return [name for name in names if name.startswith(incomplete)]
+
+
+Target = Annotated[
+    str,
+    typer.Argument(
+        metavar="TARGET",
+        help="NAME of a container, docker://NAME, ssh://[user@]host[:port], ssh://host/docker/NAME, or local://",
+        autocompletion=complete_target,
+        show_default=False,
+    ),
+]
+JvmChoice = Annotated[
+    str | None, typer.Option("--jvm", metavar="PID|PATTERN", help="Which JVM, where there are several.")
+]
+Method = Annotated[
+    str | None,
+    typer.Option(
+        "--method", metavar="NAME", help="direct, tools, jdk-image or quit; no other is tried then."
+    ),
+]
+JdkImage = Annotated[
+    str | None,
+    typer.Option(
+        "--jdk-image",
+        metavar="IMAGE",
+        envvar=JDK_IMAGE_VARIABLE,
+        help="The image whose JDK is put beside a container. Default: eclipse-temurin:N-jdk, N the JVM's version.",
+    ),
+]
+NoPull = Annotated[bool, typer.Option("--no-pull", help="Never pull an image.")]
+View = Annotated[
+    str | None,
+    typer.Option("--view", metavar="FROM", help="Look at a container only from: host, inside or sidecar."),
+]
+Sudo = Annotated[
+    bool, typer.Option("--sudo", help="Become the JVM's user through sudo: on an SSH host, or here.")
+]
+Identity = Annotated[
+    list[Path] | None,
+    typer.Option("--identity", "-i", metavar="FILE", help="A further SSH key. May be repeated."),
+]
+SshConfig = Annotated[
+    Path | None, typer.Option("--ssh-config", "-F", metavar="FILE", help="Instead of ~/.ssh/config.")
+]
+AcceptNewHostKey = Annotated[
+    bool,
+    typer.Option(
+        "--accept-new-host-key", help="Let in an SSH host that known_hosts does not know, this once."
+    ),
+]
+Output = Annotated[
+    Path,
+    typer.Option("--output", "-o", metavar="DIR", help="Where the files go.", show_default="this directory"),
+]
+Compress = Annotated[str, typer.Option("--compress", metavar="CODEC", help="gzip, zstd or none.")]
+Timeout = Annotated[
+    float, typer.Option("--timeout", metavar="SECONDS", help="How long to wait for the JVM's answer.")
+]
+Json = Annotated[bool, typer.Option("--json", help="The result as one JSON document.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Only look, and show what would be run, with its risk.")
+]
+Verbose = Annotated[
+    bool,
+    typer.Option("--verbose", "-v", help="Show every command run on the target, its exit code and time."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing but the result and errors.")]
+
+
+@dataclass(frozen=True)
+class Way:
+    """How to get to the JVM, as the command line says it."""
+
+    target: str
+    jvm: str | None = None
+    method: str | None = None
+    jdk_image: str | None = None
+    no_pull: bool = False
+    view: str | None = None
+    sudo: bool = False
+    identity: tuple[Path, ...] = ()
+    ssh_config: Path | None = None
+    accept_new_host_key: bool = False
+    output: Path = Path()
+    compress: str = "gzip"
+    timeout_s: float = 30.0
+
+
+def job_of(way: Way, console: Console) -> Job:
+    """The Job. Raises BadRequest for a target, codec or view that is none."""
+    from jvmdiag.attach.rung import ImageChoice
+    from jvmdiag.cli.config import read_config
+    from jvmdiag.collect.job import Job
+    from jvmdiag.errors import BadRequest
+    from jvmdiag.hosts.access import Access
+    from jvmdiag.hosts.place import ViewKind
+    from jvmdiag.target import parse_target
+    from jvmdiag.transfer.codec import Codec
+
+    if not 0 < way.timeout_s <= _DAY_S:
+        raise BadRequest("--timeout is more than 0, and a day at most")
+    view = one_of("--view", ViewKind, way.view) if way.view else None
+    image = way.jdk_image or read_config().jdk_image
+    return Job(
+        target=parse_target(way.target),
+        access=Access(
+            sudo=way.sudo,
+            accept_new_host_key=way.accept_new_host_key,
+            identity_files=way.identity,
+            ssh_config=way.ssh_config,
+            ask=console.ask,
+            view=view,
+        ),
+        jvm=way.jvm,
+        method=way.method,
+        image=ImageChoice(image, not way.no_pull, console.pulling),
+        output=way.output,
+        codec=one_of("--compress", Codec, way.compress),
+        timeout_s=way.timeout_s,
+    )
+
+
+def one_of(option: str, kind: type[Choice], text: str) -> Choice:
+    """The member of `kind` with that value. Raises BadRequest that lists them."""
+    from jvmdiag.errors import BadRequest
+
+    try:
+        return kind(text)
+    except ValueError:
+        known = ", ".join(member.value for member in kind)
+        raise BadRequest(f"{option} {text!r} is none", advice=f"it is one of: {known}") from None
+
+
+def journal_of(console: Console, *, verbose: bool) -> Journal:
+    """A Journal that shows each command as it ends when `verbose`."""
+    from jvmdiag.collect.job import Journal
+
+    return Journal(console.command) if verbose else Journal()

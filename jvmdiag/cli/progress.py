@@ -1,0 +1,47 @@
+"""The bar: bytes, rate and time left, painted by tqdm on a terminal only."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+from jvmdiag.cli.console import Console
+from jvmdiag.collect.job import Progress
+
+
+@contextmanager
+def progress_of(console: Console, what: str) -> Iterator[Progress]:
+    """A Progress that paints a bar named `what` from the moment that the size is expected."""
+    if not console.paints:
+        yield Progress(warn=console.warn)
+        return
+    from tqdm import tqdm
+
+    bar: tqdm[NoReturn] = tqdm(
+        desc=what,
+        unit="B",
+        unit_scale=True,
+        unit_divisor=1000,
+        file=sys.stderr,
+        leave=False,
+        disable=None,
+        delay=0.2,
+    )
+
+    def expect(size_bytes: int) -> None:
+        bar.reset(total=size_bytes)
+
+    def advance(size_bytes: int) -> None:
+        # The estimate was of a heap that went on growing.
+        if bar.total is not None and bar.n + size_bytes > bar.total:
+            bar.total = None
+        bar.update(size_bytes)
+
+    def warn(line: str) -> None:
+        bar.clear()
+        console.warn(line)
+
+    with bar:
+        yield Progress(advance, expect, warn)

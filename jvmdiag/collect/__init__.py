@@ -1,0 +1,1 @@
+"""The use cases, short: open, discover, choose, capture, pump, verify, commit, undo."""

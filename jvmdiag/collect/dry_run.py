@@ -1,0 +1,106 @@
+"""What a command would do, found out by looking only: the exact commands, each with its risk."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from jvmdiag.attach.rung import NotReady, Ready, Scene, reach_of
+from jvmdiag.capture.choose import survey
+from jvmdiag.capture.heap import heap_dump_line
+from jvmdiag.capture.scratch import candidates, choose_room, look_for_room, scratch_path
+from jvmdiag.collect.fetch import find_file
+from jvmdiag.collect.heap import HeapDumpRequest
+from jvmdiag.collect.job import Job, Journal
+from jvmdiag.collect.scene import open_scene
+from jvmdiag.errors import NoMethod
+
+_RISKS = {
+    "Thread.print": "one to three safepoints of about a millisecond",
+    "Thread.print -l": "scans the whole heap inside a safepoint: 0.3 to 1.5 s for a heap of 1.3 GB",
+    "GC.class_histogram -all": "counts the heap inside a safepoint: about 0.4 s a GB",
+    "GC.class_histogram": "a full collection, then counts the heap: about 1 s a GB",
+}
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One command that would run, and what it may do to the target."""
+
+    command: str
+    risk: str
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """The method that would be used, every command in order, and why other methods would not be."""
+
+    method: str
+    commands: tuple[Planned, ...]
+    not_ready: tuple[tuple[str, str], ...]
+
+
+def rehearse_command(job: Job, line: str, journal: Journal) -> DryRun:
+    """A dry run of putting `line` to the JVM. Raises NoMethod where nothing would work."""
+    with open_scene(job, journal) as scene:
+        return _dry_run(job, scene, line, (), ())
+
+
+def rehearse_heap_dump(job: Job, request: HeapDumpRequest, journal: Journal) -> DryRun:
+    """A dry run of a heap dump; the directory is chosen as it would be. Raises as that does."""
+    with open_scene(job, journal) as scene:
+        jvm, reach = scene.jvm, reach_of(scene.view, scene.jvm)
+        rooms = look_for_room(reach, jvm, candidates(jvm, request.dump_dir))
+        estimate = jvm.heap.used_bytes if jvm.heap else jvm.rss_bytes
+        room = choose_room(rooms, jvm, estimate, force=request.force)
+        path = scratch_path(room)
+        before = (Planned(f"write at least {estimate / 1e6:,.0f} MB to {path}", f"{room}"),)
+        after = (
+            Planned(f"read {reach.path(path)} while it grows", "reading of the target's disk"),
+            *(
+                ()
+                if request.keep
+                else (Planned(f"rm -f {shlex.quote(reach.path(path))}", "nothing but that file"),)
+            ),
+        )
+        return _dry_run(job, scene, heap_dump_line(path, live=request.live), before, after)
+
+
+def rehearse_fetch(job: Job, path: str, journal: Journal, *, remove: bool) -> DryRun:
+    """A dry run of fetching `path`; it is looked at, as it would be. Raises as that does."""
+    with find_file(job, path, journal) as found:
+        if found.size_bytes is None:
+            locked = "other commands of the engine for this container wait meanwhile"
+            read = Planned(f"archive of {path}, over the engine", locked)
+        else:
+            read = Planned(f"head -c {found.size_bytes} {shlex.quote(path)}", "reading of the target's disk")
+        gone = (
+            (Planned(f"rm -f -- {shlex.quote(path)}", "that file, once its copy is verified"),)
+            if remove
+            else ()
+        )
+        return DryRun("archive" if found.size_bytes is None else "stream", (read, *gone), ())
+
+
+def _dry_run(
+    job: Job, scene: Scene, line: str, before: tuple[Planned, ...], after: tuple[Planned, ...]
+) -> DryRun:
+    steps = survey(scene, line, job.method)
+    not_ready = tuple((s.rung.name, s.readiness.reason) for s in steps if isinstance(s.readiness, NotReady))
+    for step in steps:
+        if isinstance(step.readiness, Ready):
+            commands = (
+                *(Planned(c, step.readiness.risk) for c in step.readiness.commands),
+                *(() if step.rung.name == "quit" else (Planned(line, _risk(line)),)),
+            )
+            return DryRun(step.rung.name, (*before, *commands, *after), not_ready)
+    raise NoMethod(
+        f"no way to ask for {line.split()[0]}", advice=tuple(f"  {n}: {why}" for n, why in not_ready)
+    )
+
+
+def _risk(line: str) -> str:
+    if line.startswith("GC.heap_dump"):
+        pause = "the JVM stands still while it writes: 1 to 6 s for a heap of 1.3 GB, by disk"
+        return pause if "-all" in line.split() else f"a full collection first; {pause}"
+    return _RISKS.get(line, "that of the diagnostic command: see jcmd TARGET 'help COMMAND'")

@@ -1,0 +1,60 @@
+"""What a command was asked for, and what every use case reports while it works."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+
+from jvmdiag.attach.rung import ImageChoice
+from jvmdiag.hosts.access import Access
+from jvmdiag.hosts.base import Recorder
+from jvmdiag.model import CommandRecord
+from jvmdiag.target import Target, file_stem
+from jvmdiag.transfer.codec import Codec
+
+
+@dataclass(frozen=True)
+class Job:
+    """One command line: which JVM, how to get there, and where the files go."""
+
+    target: Target
+    access: Access = field(default_factory=Access)
+    jvm: str | None = None
+    method: str | None = None
+    image: ImageChoice = field(default_factory=ImageChoice)
+    output: Path = Path()
+    codec: Codec = Codec.GZIP
+    timeout_s: float = 30.0
+
+
+class Journal:
+    """Every command run on the target, in order; `watch` sees each as it ends."""
+
+    def __init__(self, watch: Recorder = lambda _: None) -> None:
+        self.commands: list[CommandRecord] = []
+        self._watch = watch
+
+    def __call__(self, record: CommandRecord) -> None:
+        self.commands.append(record)
+        self._watch(record)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the use cases tell the one who watches: bytes that passed, and lines of what goes on."""
+
+    advance: Callable[[int], None] = lambda _bytes: None
+    expect: Callable[[int], None] = lambda _bytes: None
+    warn: Callable[[str], None] = lambda _line: None
+
+
+def now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+def file_name(target: Target, what: str, moment: datetime, suffix: str) -> str:
+    """web-heap-20260301T120000.250Z.hprof: sorts by time, says where from, has no character to quote."""
+    stamp = f"{moment:%Y%m%dT%H%M%S}.{moment.microsecond // 1000:03d}Z"
+    return f"{file_stem(target)}-{what}-{stamp}{suffix}"

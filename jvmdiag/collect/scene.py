@@ -1,0 +1,117 @@
+"""From a Job to the scene of the capture: the place is open, the JVM found."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from jvmdiag.attach.jdk_image import DEFAULT_IMAGE, PRIVILEGED
+from jvmdiag.attach.rung import ImageChoice, Scene
+from jvmdiag.collect.job import Job
+from jvmdiag.errors import (
+    AttachRefused,
+    ConnectionLost,
+    DumpIncomplete,
+    JvmdiagError,
+    JvmGone,
+    NoImage,
+    NoJvm,
+    TargetError,
+    TransferCut,
+)
+from jvmdiag.hosts.base import Recorder
+from jvmdiag.hosts.opening import open_place
+from jvmdiag.hosts.place import ContainerPlace, Place, View
+from jvmdiag.jvm.discovery import check_selector, discover, look, pick
+from jvmdiag.model import Jvm
+
+# Temurin's images, and most others, say which Java they run.
+_VERSION_VARIABLE = "JAVA_VERSION="
+# What is seen of a container that ends depends on which of its processes is gone first.
+_MAY_BE_ITS_END = (
+    ConnectionLost,
+    TargetError,
+    TimeoutError,
+    JvmGone,
+    AttachRefused,
+    DumpIncomplete,
+    TransferCut,
+)
+# Its JVM is gone some moments before the engine says that it has exited.
+_LOOKS, _LOOK_S = 5, 0.1
+
+
+@contextmanager
+def open_scene(job: Job, record: Recorder) -> Iterator[Scene]:
+    """The JVM that `job` is about, for as long as the context lasts.
+
+    A connection that breaks because the container ended raises JvmGone, which says how it ended.
+    """
+    check_selector(job.jvm)
+    with open_place(job.target, job.access, record) as place, ExitStack() as stack:
+        try:
+            view, jvms = see(place, job.image, stack, sudo=job.access.sudo)
+            yield Scene(place, view, pick(jvms, job.jvm, place.name), job.image)
+        except _MAY_BE_ITS_END as error:
+            raise how_it_ended(place) or error from None
+
+
+def see(
+    place: Place, image: ImageChoice, stack: ExitStack, *, sudo: bool = False
+) -> tuple[View, tuple[Jvm, ...]]:
+    """The JVMs of `place`, through a sidecar (closed with `stack`) where nothing else can look."""
+    if seen := discover(place, sudo=sudo):
+        return seen
+    if not isinstance(place, ContainerPlace):
+        raise NoJvm(
+            f"{place.name} cannot be looked at",
+            why="it takes Linux's /proc and a POSIX shell",
+            advice="a JVM in a container is reached from any machine: jvmdiag ps NAME",
+        )
+    name = image.name or DEFAULT_IMAGE.format(major=_major_of(place))
+    if not place.engine.has_image(name):
+        if not image.pull:
+            raise NoImage(
+                f"{place.name} has no shell to look with, and {name} is not on the engine",
+                advice=(
+                    "name a JDK image that is: --jdk-image NAME",
+                    "or run jvmdiag as root on the engine's host",
+                ),
+            )
+        place.engine.pull(name, image.advance)
+    view = stack.enter_context(place.sidecar(name, PRIVILEGED))
+    jvms = look(view)
+    if jvms is None:
+        raise NoImage(f"the image {name} has no shell", advice="name a JDK image with one: --jdk-image NAME")
+    return view, jvms
+
+
+def _major_of(place: ContainerPlace) -> str:
+    said = next(
+        (v.removeprefix(_VERSION_VARIABLE) for v in place.facts.env if v.startswith(_VERSION_VARIABLE)), ""
+    )
+    digits = said.removeprefix("jdk-").partition(".")[0]
+    return digits if digits.isdigit() else "21"
+
+
+def how_it_ended(place: Place) -> JvmdiagError | None:
+    """JvmGone with the container's own account, where it is no longer running."""
+    if not isinstance(place, ContainerPlace):
+        return None
+    end = None
+    for _ in range(_LOOKS):
+        try:
+            end = place.engine.how_it_ended(place.facts.id)
+        except JvmdiagError:
+            return None
+        if end is not None:
+            break
+        time.sleep(_LOOK_S)
+    if end is None:
+        return None
+    return JvmGone(
+        f"the container {place.facts.name} ended while it was being looked at",
+        why=end,
+        advice=f"its log: docker logs {place.facts.name}",
+    )

@@ -1,0 +1,97 @@
+"""Thread dumps: one or several, each a verified file with its manifest."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from jvmdiag.attach.rung import Scene, Speaker
+from jvmdiag.capture.choose import with_speaker
+from jvmdiag.capture.threads import count_threads, has_deadlock, require_whole, thread_line
+from jvmdiag.collect.job import Job, Journal, file_name, now
+from jvmdiag.collect.keep import Origin, keep_text, write_account
+from jvmdiag.collect.scene import open_scene
+from jvmdiag.errors import BadRequest
+from jvmdiag.model import Artifact, Witness
+from jvmdiag.transfer.sink import private_directory
+
+_DAY_S = 86400.0
+
+
+@dataclass(frozen=True)
+class ThreadDumpRequest:
+    """`interval_s` lies between the beginnings of two samples. `locks` costs a scan of the heap in a safepoint."""
+
+    count: int = 1
+    interval_s: float = 5.0
+    locks: bool = False
+
+
+@dataclass(frozen=True)
+class ThreadDump:
+    """One sample: its file, and what stands out in it at first sight."""
+
+    artifact: Artifact
+    threads: int
+    deadlock: bool
+    method: str
+    detail: str
+    seconds: float
+
+
+def take_thread_dumps(
+    job: Job, request: ThreadDumpRequest, journal: Journal, taken: Callable[[ThreadDump], None]
+) -> tuple[ThreadDump, ...]:
+    """All samples that were asked for, through one rung; `taken` hears of each. What was taken before an
+    error stays."""
+    if request.count < 1 or not 0 <= request.interval_s <= _DAY_S:
+        raise BadRequest("--count is at least 1, and --interval from 0 to a day")
+    private_directory(job.output)
+    with open_scene(job, journal) as scene:
+        sampler = _Sampler(job, request, journal, taken, scene)
+        return with_speaker(scene, thread_line(locks=request.locks), job.method, sampler.all_of)
+
+
+@dataclass(frozen=True)
+class _Sampler:
+    job: Job
+    request: ThreadDumpRequest
+    journal: Journal
+    taken: Callable[[ThreadDump], None]
+    scene: Scene
+
+    def all_of(self, speaker: Speaker) -> tuple[ThreadDump, ...]:
+        dumps: list[ThreadDump] = []
+        for number in range(1, self.request.count + 1):
+            due = time.monotonic() + self.request.interval_s
+            dumps.append(self._one(speaker, number))
+            self.taken(dumps[-1])
+            if number < self.request.count:
+                time.sleep(max(due - time.monotonic(), 0))
+        return tuple(dumps)
+
+    def _one(self, speaker: Speaker, number: int) -> ThreadDump:
+        started, clock = now(), time.monotonic()
+        text = speaker.ask(thread_line(locks=self.request.locks), self.job.timeout_s)
+        seconds = time.monotonic() - clock
+        require_whole(text)
+        suffix = f"-{number}.txt" if self.request.count > 1 else ".txt"
+        whole = Witness("structure", True, f"{count_threads(text)} threads, to the last line")
+        kept = replace(
+            keep_text(self.job, file_name(self.job.target, "threads", started, suffix), text),
+            witnesses=(whole,),
+        )
+        origin = Origin(
+            "thread dump",
+            speaker.method,
+            speaker.detail,
+            started,
+            durations_s=(("dump", seconds),),
+            notes=speaker.notes,
+            host_key_checked=self.scene.place.host_key_checked,
+        )
+        write_account(kept, origin, self.job, self.scene, self.journal)
+        return ThreadDump(
+            kept, count_threads(text), has_deadlock(text), speaker.method, speaker.detail, seconds
+        )

@@ -1,0 +1,147 @@
+"""Results as text for a terminal: pure, prints nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from jvmdiag.report.units import duration, size
+
+# A command imports the room of its own result, and pays for no other.
+if TYPE_CHECKING:
+    from jvmdiag.capture.histogram import Histogram
+    from jvmdiag.collect.dry_run import DryRun
+    from jvmdiag.collect.fetch import Fetched
+    from jvmdiag.collect.heap import HeapDumpTaken, Plan
+    from jvmdiag.collect.listing import Listed, Listing
+    from jvmdiag.collect.threads import ThreadDump
+    from jvmdiag.model import Artifact
+    from jvmdiag.transfer.verify import Verdict
+
+
+def table(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset()) -> str:
+    """Columns as wide as they need to be; those in `right` are set flush right. The first row is the head."""
+    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
+    lines = (
+        "  ".join(
+            cell.rjust(w) if n in right else cell.ljust(w)
+            for n, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    )
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def jvms_table(listing: Listing) -> str:
+    """One line a JVM, and below them the places that could not be looked at."""
+    head = ("TARGET", "PID", "USER", "VM", "UP", "HEAP", "THREADS", "METHODS", "MAIN")
+    rows = [head, *(_jvm_row(one) for one in listing.jvms)]
+    text = table(rows, right=frozenset({1, 6})) if listing.jvms else "no JVM found"
+    unseen = (f"not looked at: {target}: {why}" for target, why in listing.unseen)
+    return "\n".join((text, *unseen))
+
+
+def _jvm_row(one: Listed) -> tuple[str, ...]:
+    jvm = one.jvm
+    heap = (
+        f"{size(jvm.heap.used_bytes)} / {size(jvm.heap.max_bytes or jvm.heap.committed_bytes)}"
+        if jvm.heap
+        else "?"
+    )
+    ready = ",".join(name for name, reason in one.methods if not reason)
+    vm = f"{jvm.vm.value if jvm.vm.value != 'unknown' else 'JVM'} {jvm.version or ''}".strip()
+    return (
+        one.target.removeprefix("docker://"),
+        str(jvm.nspid),
+        jvm.user,
+        vm,
+        duration(jvm.uptime_s),
+        heap,
+        str(jvm.threads),
+        ready or "none",
+        jvm.main or jvm.java,
+    )
+
+
+def why_not(listing: Listing) -> str:
+    """For each JVM the methods that would not work, and why."""
+    lines = [
+        f"{one.target} pid {one.jvm.pid}: {name}: {reason}"
+        for one in listing.jvms
+        for name, reason in one.methods
+        if reason
+    ]
+    return "\n".join(lines)
+
+
+def thread_dump_line(dump: ThreadDump) -> str:
+    found = "   DEADLOCK found by the JVM" if dump.deadlock else ""
+    return f"{dump.threads} threads, {duration(dump.seconds)}, {dump.method} ({dump.detail}){found}"
+
+
+def plan_text(plan: Plan) -> str:
+    """What a heap dump is about to do, in plain words."""
+    collection = "A full collection comes first (--live). " if plan.live else ""
+    return (
+        f"A heap dump of pid {plan.jvm.nspid} at {plan.where}: about {size(plan.estimate_bytes)}, by {plan.method}.\n"
+        f"{collection}The application stands still while the JVM writes it to {plan.room}.\n"
+        "The file holds whatever the application holds in memory, secrets included."
+    )
+
+
+def heap_dump_text(taken: HeapDumpTaken) -> str:
+    kept = taken.artifact
+    ratio = kept.raw_bytes / kept.stored_bytes if kept.stored_bytes else 1.0
+    lines = [
+        f"{size(kept.raw_bytes)} dumped by the JVM in {duration(taken.says.seconds)}, here and verified after "
+        f"{duration(taken.total_s)}: {size(kept.stored_bytes)} ({kept.codec}, {ratio:.1f} x)",
+        *(f"  {witness.name}: {witness.detail}" for witness in kept.witnesses),
+    ]
+    if taken.resumed:
+        lines.append(f"the stream was cut and continued {taken.resumed} times")
+    lines += [f"left behind: {left.where}; remove it with: {left.remove}" for left in taken.left_behind]
+    return "\n".join(lines)
+
+
+def witnesses_line(kept: Artifact) -> str:
+    return "; ".join(f"{w.name}: {w.detail}" for w in kept.witnesses)
+
+
+def histogram_text(histogram: Histogram, top: int) -> str:
+    """The `top` largest classes (0: all), and the total."""
+    shown = histogram.classes[:top] if top else histogram.classes
+    rows = [
+        ("INSTANCES", "BYTES", "CLASS"),
+        *((f"{c.instances:,}", f"{c.size_bytes:,}", c.name) for c in shown),
+    ]
+    rest = len(histogram.classes) - len(shown)
+    more = f"\n(+{rest} classes: --top 0 shows all)" if rest else ""
+    total = f"\n{histogram.instances:,} instances, {size(histogram.size_bytes)}"
+    return table(rows, right=frozenset({0, 1})) + more + total
+
+
+def dry_run_text(dry: DryRun) -> str:
+    lines = [f"by {dry.method}; would run:"]
+    for planned in dry.commands:
+        lines += [f"  {planned.command}", f"      risk: {planned.risk}"]
+    lines += [f"not by {name}: {why}" for name, why in dry.not_ready]
+    return "\n".join(lines)
+
+
+def verdict_text(verdict: Verdict) -> str:
+    state = "whole" if verdict.ok else "NOT WHOLE"
+    lines = [
+        f"{verdict.path}: {state} ({verdict.kind}, {verdict.codec.value}, {size(verdict.raw_bytes)} raw)"
+    ]
+    lines += [f"  {'ok ' if w.agrees else 'BAD'} {w.name}: {w.detail}" for w in verdict.witnesses]
+    return "\n".join(lines)
+
+
+def fetched_text(fetched: Fetched) -> str:
+    kept = fetched.artifact
+    lines = [
+        f"{size(kept.raw_bytes)}, stored as {size(kept.stored_bytes)} ({kept.codec}); {witnesses_line(kept)}"
+    ]
+    lines += [f"warning: {warning}" for warning in fetched.warnings]
+    lines += [f"left behind: {left.where}; remove it with: {left.remove}" for left in fetched.left_behind]
+    return "\n".join(lines)

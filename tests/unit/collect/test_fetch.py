@@ -1,0 +1,269 @@
+"""A file that is there already: copied whole or not at all, and removed only when it is the one that was copied."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jvmdiag.collect.fetch import Fetched, _archived, _counted, _look, _streamed, fetch_file
+from jvmdiag.collect.job import Job, Journal, Progress
+from jvmdiag.errors import ConnectionLost, JvmdiagError, NoSuchFile, OutputExists, TransferCut
+from jvmdiag.hosts.local import LocalHost
+from jvmdiag.hosts.place import ContainerPlace
+from jvmdiag.target import LocalTarget
+from jvmdiag.transfer.codec import Codec
+from tests import hprof_bytes as make
+from tests.fakes import Answer, FakeHost, Streamed, done
+from tests.unit.jvm.probe_case import the_jvm_of
+from tests.unit.scenes import EngineClient, in_a_container
+
+CONTENT = b"gc log line\n" * 20_000
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Path:
+    """A file on the target, which is this machine, with a name that a shell would take apart."""
+    file = tmp_path / "target" / "gc $(id).log"
+    file.parent.mkdir()
+    file.write_bytes(CONTENT)
+    return file
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    return tmp_path / "here"
+
+
+def fetch(path: Path, here: Path, progress: Progress | None = None, *, remove: bool = False) -> Fetched:
+    job = Job(LocalTarget(), output=here)
+    return fetch_file(job, str(path), Journal(), progress or Progress(), remove=remove)
+
+
+def test_a_file_comes_whole_with_its_account_and_stays_where_it_was(there: Path, here: Path) -> None:
+    seen: list[int] = []
+    expected: list[int] = []
+    fetched = fetch(there, here, Progress(seen.append, expected.append))
+    assert gzip.decompress(Path(fetched.artifact.path).read_bytes()) == CONTENT
+    assert fetched.artifact.path == str(here / "gc $(id).log.gz")
+    assert [w.name for w in fetched.artifact.witnesses] == ["byte count", "sha256"]
+    assert (sum(seen), expected) == (len(CONTENT), [len(CONTENT)])
+    assert json.loads((here / "gc $(id).log.gz.manifest.json").read_text(encoding="utf-8"))["kind"] == "file"
+    assert there.read_bytes() == CONTENT
+
+
+def test_what_is_packed_already_is_stored_as_it_is(there: Path, here: Path) -> None:
+    packed = there.with_name("old.hprof.gz")
+    packed.write_bytes(gzip.compress(CONTENT))
+    fetched = fetch(packed, here)
+    assert Path(fetched.artifact.path).name == "old.hprof.gz"
+    assert Path(fetched.artifact.path).read_bytes() == packed.read_bytes()
+    assert fetched.artifact.codec == Codec.NONE.value
+
+
+def test_an_empty_file_is_a_file(there: Path, here: Path) -> None:
+    there.write_bytes(b"")
+    assert fetch(there, here).artifact.raw_bytes == 0
+
+
+def test_it_is_removed_there_once_it_is_verified_here_if_that_was_asked(there: Path, here: Path) -> None:
+    fetched = fetch(there, here, remove=True)
+    assert not there.exists()
+    assert fetched.left_behind == ()
+
+
+def test_a_file_that_grows_is_taken_as_it_was_and_is_not_removed(there: Path, here: Path) -> None:
+    def grow(_: int) -> None:
+        with there.open("ab") as log:
+            log.write(b"one more line\n")
+
+    fetched = fetch(there, here, Progress(expect=grow), remove=True)
+    assert gzip.decompress(Path(fetched.artifact.path).read_bytes()) == CONTENT
+    assert there.read_bytes() == CONTENT + b"one more line\n"
+    [left] = fetched.left_behind
+    assert left.remove == f"rm '{there}'  (there)"
+
+
+def test_a_file_that_shrinks_is_cut_and_takes_no_name(there: Path, here: Path) -> None:
+    there.write_bytes(bytes(4 << 20))  # more than a pipe holds
+
+    def rotate(_: int) -> None:
+        there.write_bytes(b"rotated\n")
+
+    with pytest.raises(TransferCut, match="of 4,194,304 bytes"):
+        fetch(there, here, Progress(expect=rotate), remove=True)
+    assert list(here.iterdir()) == []
+    assert there.exists()
+
+
+def test_a_heap_dump_that_is_whole_has_a_third_witness(there: Path, here: Path) -> None:
+    there.write_bytes(make.small_dump())
+    fetched = fetch(there, here)
+    assert [w.name for w in fetched.artifact.witnesses] == ["byte count", "sha256", "structure"]
+    assert fetched.warnings == ()
+
+
+def test_a_heap_dump_that_is_not_whole_there_is_fetched_with_a_warning(there: Path, here: Path) -> None:
+    there.write_bytes(make.small_dump()[:-5])
+    fetched = fetch(there, here)
+    assert "not whole on the target" in fetched.warnings[0]
+    assert Path(fetched.artifact.path).exists()
+
+
+def test_a_name_that_is_taken_here_is_not_replaced_and_nothing_is_removed(there: Path, here: Path) -> None:
+    fetch(there, here)
+    with pytest.raises(OutputExists):
+        fetch(there, here, remove=True)
+    assert there.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "says"), [("none", "no /"), ("none/deeper", "no /"), (".", "is no regular file")]
+)
+def test_what_is_no_file_says_so(there: Path, here: Path, name: str, says: str) -> None:
+    with pytest.raises(NoSuchFile, match=says):
+        fetch(there.parent / name, here)
+
+
+SUM = "a" * 64
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        (done(f"file 12 {SUM}  -\n"), (12, SUM)),
+        (done("file 12 \n"), (12, None)),
+        (done("", 127, "sh: not found"), None),
+        (done("", 126), None),
+    ],
+    ids=["with-a-sum", "without-sha256sum", "no-shell", "not-allowed"],
+)
+def test_a_look_gives_size_and_sum_or_none_without_a_shell(
+    answer: Answer, found: tuple[int, str | None] | None
+) -> None:
+    assert _look(FakeHost({lambda argv: True: answer}), "/x", None) == found
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (done("missing\n"), "no /x on"),
+        (done("other\n"), "no regular file"),
+        (done("closed\n"), "not for this user to read"),
+        (done("", 1, "sh: I/O error"), "I/O error"),
+        (done(""), "could not be looked at"),
+    ],
+)
+def test_a_look_that_finds_no_file_says_what_it_found(answer: Answer, says: str) -> None:
+    with pytest.raises(NoSuchFile, match=says):
+        _look(FakeHost({lambda argv: True: answer}), "/x", None)
+
+
+def test_fewer_bytes_than_there_are_is_a_copy_that_was_cut() -> None:
+    assert _counted(7, 7).agrees
+    assert not _counted(7, 8).agrees
+    with pytest.raises(TransferCut, match="6 of 7"):
+        _counted(7, 6)
+
+
+@pytest.mark.parametrize(
+    ("stream", "kind"),
+    [
+        (Streamed((b"ab",), exit_code=1, stderr=b"head: read error"), TransferCut),
+        (Streamed((b"ab",), exit_code=None), TransferCut),
+        (Streamed((b"ab",), cut=True), ConnectionLost),
+    ],
+)
+def test_a_stream_that_does_not_end_well_is_an_error_behind_its_last_byte(
+    stream: Streamed, kind: type[JvmdiagError]
+) -> None:
+    host = FakeHost({("head", "-c", "3", "/x"): stream})
+    with _streamed(host, "/x", None, 3, None) as source:
+        chunks = source.chunks
+        assert next(chunks) == b"ab"
+        with pytest.raises(kind):
+            next(chunks)
+
+
+def test_only_as_much_is_asked_for_as_was_there(there: Path) -> None:
+    with _streamed(LocalHost(), str(there), None, 100, None) as source:
+        assert b"".join(source.chunks) == CONTENT[:100]
+
+
+class Archive(EngineClient):
+    """An engine that packs what it is told."""
+
+    def __init__(self, packed: bytes) -> None:
+        super().__init__()
+        self.packed = packed
+        self.closed = False
+
+    def get_archive(self, _container: str, _path: str) -> tuple[Iterator[bytes], dict[str, Any]]:
+        return self._chunks(), {}
+
+    def _chunks(self) -> Iterator[bytes]:
+        try:
+            for at in range(0, len(self.packed), 10_000):
+                yield self.packed[at : at + 10_000]
+        finally:
+            self.closed = True
+
+
+def packed(kind: bytes = tarfile.REGTYPE) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        member = tarfile.TarInfo("gc.log")
+        member.type = kind
+        member.linkname = "/elsewhere"
+        member.size = len(CONTENT) if kind == tarfile.REGTYPE else 0
+        tar.addfile(member, io.BytesIO(CONTENT))
+    return buffer.getvalue()
+
+
+def place_with(client: Archive) -> ContainerPlace:
+    place = in_a_container(the_jvm_of("tomcat-inside"), client=client).place
+    assert isinstance(place, ContainerPlace)
+    return place
+
+
+def test_an_archive_of_the_engine_gives_the_file_in_it() -> None:
+    client = Archive(packed())
+    with _archived(place_with(client), "/gc.log") as source:
+        assert (source.size_bytes, source.sha256, source.method) == (len(CONTENT), None, "archive")
+        assert b"".join(source.chunks) == CONTENT
+    assert client.closed
+
+
+def test_an_archive_that_is_cut_is_an_error_and_not_a_shorter_file() -> None:
+    with (
+        _archived(place_with(Archive(packed()[:50_000])), "/gc.log") as source,
+        pytest.raises(TransferCut, match="was cut"),
+    ):
+        list(source.chunks)
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE])
+def test_an_archive_of_anything_else_is_no_file(kind: bytes) -> None:
+    client = Archive(packed(kind))
+    with pytest.raises(NoSuchFile, match="no regular file"), _archived(place_with(client), "/gc.log"):
+        pass
+    assert client.closed
+
+
+@pytest.mark.parametrize("data", [b"", b"not a tar at all" * 100])
+def test_what_is_no_archive_is_an_error_of_ours(data: bytes) -> None:
+    with pytest.raises((TransferCut, NoSuchFile)), _archived(place_with(Archive(data)), "/gc.log"):
+        pass
+
+
+def test_an_archive_that_nobody_reads_to_its_end_is_let_go() -> None:
+    client = Archive(packed())
+    with _archived(place_with(client), "/gc.log") as source:
+        next(source.chunks)
+    assert client.closed
