@@ -1,0 +1,1 @@
+"""Tests on real parts: a Docker Engine, JVMs in containers, SSH hosts."""

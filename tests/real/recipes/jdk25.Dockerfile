@@ -1,0 +1,3 @@
+# The newest JDK's tools.
+FROM jvmdiag-test/temurin25
+CMD ["sh"]

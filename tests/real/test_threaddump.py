@@ -1,0 +1,204 @@
+"""Thread dumps of real JVMs, by every method that can work on each."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from docker.models.containers import Container
+
+from tests.real.containers import left_behind, snapshot
+from tests.real.fixtures import RunContainer
+from tests.real.images import Images, load
+from tests.real.jvmdiag import jvmdiag, text_of
+
+JVMS = ("jvm11", "jvm17", "jvm21", "jvm25")
+Shared = Callable[[str], Container]
+
+
+def dump(container: Container, *options: str, home: Path) -> dict[str, Any]:
+    """The one dump that was taken, after it was looked at; nothing may be left on the target."""
+    before = snapshot(container)
+    run = jvmdiag("threaddump", str(container.name), "-o", str(home / "out"), "--json", *options, home=home)
+    assert run.exit_code == 0, run.err
+    [taken] = run.document["dumps"]
+    assert '"main"' in text_of(taken["artifact"]) or '"http' in text_of(taken["artifact"])
+    assert "Full thread dump" in text_of(taken["artifact"])
+    assert "JNI global ref" in text_of(taken["artifact"])
+    assert left_behind(container, before) == []
+    verified = jvmdiag("verify", taken["artifact"]["path"], "--json", home=home)
+    assert (verified.exit_code, verified.document["files"][0]["ok"]) == (0, True)
+    return dict(taken)
+
+
+@pytest.mark.parametrize(
+    "image", [*JVMS, "tomcat-jre", "tomcat-jdk", "jre-not-pid1", "shellless", "jre-minimal"]
+)
+def test_it_works_with_no_option_given(shared: Shared, image: str, tmp_path: Path) -> None:
+    assert dump(shared(image), home=tmp_path)["method"] == "direct"
+
+
+@pytest.mark.parametrize("image", [*JVMS, "tomcat-jre", "tomcat-jdk", "jre-not-pid1"])
+@pytest.mark.parametrize("method", ["direct", "tools", "quit"])
+def test_each_method_works_from_inside_the_container(
+    shared: Shared, image: str, method: str, tmp_path: Path
+) -> None:
+    assert dump(shared(image), "--view", "inside", "--method", method, home=tmp_path)["method"] == method
+
+
+@pytest.mark.parametrize("image", ["jvm17", "shellless", "jre-not-pid1"])
+def test_quit_works_from_the_engines_host(shared: Shared, image: str, tmp_path: Path) -> None:
+    assert dump(shared(image), "--view", "host", "--method", "quit", home=tmp_path)["method"] == "quit"
+
+
+@pytest.mark.parametrize(
+    ("image", "jdk"),
+    [
+        *((image, "jdk17") for image in ("jvm11", "tomcat-jre", "jre-not-pid1", "shellless", "jre-minimal")),
+        *((image, "jdk17-noperl") for image in (*JVMS, "tomcat-jre", "shellless")),
+        *((image, "jdk21-noperl") for image in ("jvm17", "jre-minimal")),
+        ("jvm21", "jdk25"),
+        *((image, "jdk25-noperl") for image in (*JVMS, "shellless")),
+    ],
+)
+def test_a_jdk_image_reaches_every_jvm(
+    shared: Shared, images: Images, image: str, jdk: str, tmp_path: Path
+) -> None:
+    options = ("--view", "inside", "--method", "jdk-image", "--jdk-image", images.get(jdk))
+    taken = dump(shared(image), *options, home=tmp_path)
+    assert taken["method"] == "jdk-image"
+    assert ("/perl" in taken["detail"]) == ("noperl" not in jdk)
+
+
+@pytest.mark.parametrize("jdk", ["jdk17", "jdk17-noperl", "jdk25-noperl"])
+@pytest.mark.parametrize("image", ["jvm11", "jvm25"])
+def test_a_jdk_image_reaches_a_jvm_of_root(
+    run_container: RunContainer, images: Images, image: str, jdk: str, tmp_path: Path
+) -> None:
+    container = run_container(image, user="0:0")
+    options = ("--view", "inside", "--method", "jdk-image", "--jdk-image", images.get(jdk))
+    assert dump(container, *options, home=tmp_path)["method"] == "jdk-image"
+
+
+def test_a_jvm_of_a_user_without_a_name_is_reached(
+    run_container: RunContainer, images: Images, tmp_path: Path
+) -> None:
+    container = run_container("jvm17", user="54321:54321")
+    for options in (("--view", "host"), ("--view", "inside"), ("--view", "inside", "--method", "tools")):
+        dump(container, *options, home=tmp_path)
+    jdk = ("--view", "inside", "--method", "jdk-image", "--jdk-image", images.get("jdk25-noperl"))
+    dump(container, *jdk, home=tmp_path)
+
+
+def test_a_hardened_container_is_reached_by_a_sidecar(
+    run_container: RunContainer, images: Images, tmp_path: Path
+) -> None:
+    container = run_container(
+        "shellless",
+        read_only=True,
+        tmpfs={"/tmp": "rw,mode=1777"},
+        cap_drop=["ALL"],
+        security_opt=["no-new-privileges"],
+    )
+    for jdk in ("jdk17", "jdk21-noperl"):
+        options = ("--view", "inside", "--method", "jdk-image", "--jdk-image", images.get(jdk))
+        dump(container, *options, home=tmp_path)
+
+
+def test_a_jvm_that_cannot_be_attached_to_still_gives_its_threads(
+    run_container: RunContainer, tmp_path: Path
+) -> None:
+    container = run_container("jvm17", command=load(java=("-XX:+DisableAttachMechanism",)))
+    assert dump(container, home=tmp_path)["method"] == "quit"
+    refused = jvmdiag("threaddump", str(container.name), "--method", "direct", home=tmp_path)
+    assert refused.exit_code == 40
+    assert "DisableAttachMechanism" in refused.err
+
+
+def test_where_it_was_switched_off_is_said(run_container: RunContainer, tmp_path: Path) -> None:
+    container = run_container("jvm17", environment={"JAVA_TOOL_OPTIONS": "-XX:+DisableAttachMechanism"})
+    refused = jvmdiag("histogram", str(container.name), home=tmp_path)
+    assert refused.exit_code == 40
+    assert "-XX:+DisableAttachMechanism in JAVA_TOOL_OPTIONS" in refused.err
+
+
+def test_a_jvm_without_a_writable_tmp_still_gives_its_threads(
+    run_container: RunContainer, tmp_path: Path
+) -> None:
+    container = run_container("jvm17", read_only=True)
+    assert dump(container, home=tmp_path)["method"] == "quit"
+    refused = jvmdiag("heapdump", str(container.name), "--yes", home=tmp_path)
+    assert refused.exit_code == 40
+    assert "/tmp is read-only" in refused.err
+
+
+def test_a_tmp_that_is_not_for_the_jvms_user_is_told(run_container: RunContainer, tmp_path: Path) -> None:
+    container = run_container("jvm17")
+    container.exec_run(["chmod", "755", "/tmp"], user="0:0")
+    assert dump(container, home=tmp_path)["method"] == "quit"
+    refused = jvmdiag("histogram", str(container.name), home=tmp_path)
+    assert refused.exit_code == 40
+    assert "its /tmp is not for its user (app)" in refused.err
+
+
+def test_a_jvm_with_xrs_is_never_signalled(run_container: RunContainer, tmp_path: Path) -> None:
+    container = run_container("jvm17", command=load(java=("-Xrs",)))
+    refused = jvmdiag("threaddump", str(container.name), "--method", "quit", home=tmp_path)
+    assert refused.exit_code == 40, refused.err
+    assert "SIGQUIT is not caught" in refused.err
+    # Its socket is open from the start, so attach needs no signal.
+    assert dump(container, home=tmp_path)["method"] == "direct"
+    container.reload()
+    assert container.status == "running"
+
+
+def test_agents_of_the_target_do_not_reach_the_tools(run_container: RunContainer, tmp_path: Path) -> None:
+    container = run_container("jvm17", environment={"JAVA_TOOL_OPTIONS": "-Dprice=high"})
+    taken = dump(container, "--view", "inside", "--method", "tools", home=tmp_path)
+    assert "Picked up" not in text_of(taken["artifact"])
+
+
+def test_several_samples_are_several_files(tomcat_jre: Container, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "out"
+    run = jvmdiag(
+        "threaddump",
+        str(tomcat_jre.name),
+        "-n",
+        "3",
+        "--interval",
+        "0.2",
+        "-o",
+        str(out),
+        "--json",
+        home=tmp_path,
+    )
+    assert run.exit_code == 0, run.err
+    dumps = run.document["dumps"]
+    assert len({d["artifact"]["path"] for d in dumps}) == 3
+    assert [path.stat().st_mode & 0o777 for path in out.iterdir()] == [0o600] * 6
+    assert stat.S_IMODE(out.stat().st_mode) == 0o700
+    manifest = json.loads(Path(dumps[0]["artifact"]["path"] + ".manifest.json").read_text())
+    assert manifest["schema"] == "jvmdiag.manifest/1"
+    assert manifest["jvm"]["version"].startswith("17.")
+    asked = [" ".join(command["argv"]) for command in manifest["commands"]]
+    assert any(line.startswith("attach ") and line.endswith("jcmd Thread.print") for line in asked)
+
+
+def test_locks_are_listed_on_demand_only(tomcat_jre: Container, tmp_path: Path) -> None:
+    assert "Locked ownable synchronizers" not in text_of(dump(tomcat_jre, home=tmp_path)["artifact"])
+    assert "Locked ownable synchronizers" in text_of(dump(tomcat_jre, "--locks", home=tmp_path)["artifact"])
+
+
+@pytest.mark.parametrize("method", ["direct", "tools", "quit"])
+def test_a_deadlock_is_noticed(run_container: RunContainer, method: str, tmp_path: Path) -> None:
+    container = run_container("jvm17", command=load("--deadlock"))
+    assert dump(container, "--method", method, home=tmp_path)["deadlock"] is True
+
+
+def test_a_reader_that_stalls_does_not_hold_up_a_jvm_that_streams(shared: Shared, tmp_path: Path) -> None:
+    taken = dump(shared("jvm25"), "--view", "inside", "--method", "direct", home=tmp_path)
+    assert taken["threads"] > 10
