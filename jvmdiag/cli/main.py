@@ -61,8 +61,6 @@ def _root(
 
 _SLOW = "it may be out of memory, CPU or disk: try again, or look at it with docker stats, top, dmesg"
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_SLOW = "it may be out of memory, CPU or disk: try again, or look at it with docker stats, top, dmesg"
-_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _stopped_by: list[int] = []
 
 

@@ -7,13 +7,14 @@ import select
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jvmdiag.errors import JvmdiagError
+from jvmdiag.errors import ConnectionRefused, JvmdiagError
 from jvmdiag.hosts.base import CHUNK
 from jvmdiag.hosts.ssh_errors import foreign_errors
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 DIAL = ("docker", "system", "dial-stdio")
 _LOOK_MS = 200
 _END_S = 2.0
+# sshd allows ten sessions (MaxSessions), and counts one until its command has ended, after we have let go.
+_SESSION_S = 15.0
+_AGAIN_S = 0.1
 
 
 @contextmanager
@@ -44,6 +48,7 @@ class _Relay:
         self._listener = socket.socket(socket.AF_UNIX)
         self._clients: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
+        self._closing = threading.Event()
 
     def listen(self, path: Path) -> str:
         self._listener.bind(str(path))
@@ -55,6 +60,7 @@ class _Relay:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._closing.set()
         # Closing alone would leave a thread in accept() or recv().
         for one in (self._listener, *self._clients):
             with contextlib.suppress(OSError):
@@ -76,7 +82,7 @@ class _Relay:
             except OSError:
                 return
             try:
-                channel = self._host.open_channel_command(DIAL)
+                channel = self._dial()
             except JvmdiagError:
                 client.close()
                 continue
@@ -85,6 +91,16 @@ class _Relay:
             self._start(partial(self._outwards, client, channel))
             self._start(partial(self._inwards, client, channel))
             self._start(partial(self._complaints, channel))
+
+    def _dial(self) -> paramiko.Channel:
+        """A channel to the engine; one that sshd has no session for just now is asked for again."""
+        until = time.monotonic() + _SESSION_S
+        while True:
+            try:
+                return self._host.open_channel_command(DIAL)
+            except ConnectionRefused:
+                if time.monotonic() > until or self._closing.wait(_AGAIN_S):
+                    raise
 
     def _outwards(self, client: socket.socket, channel: paramiko.Channel) -> None:
         with self._quietly():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -39,15 +40,19 @@ class TestDockerHost(HostContract):
         return Owner(65534, 65534)
 
 
+def sshd_settings(engine: Engine) -> tuple[str, ...]:
+    """`docker system dial-stdio` of a non-interactive shell learns of the engine by its environment."""
+    return (f"SetEnv DOCKER_HOST={engine.url}", f"SetEnv PATH={os.environ['PATH']}")
+
+
 @pytest.fixture(scope="module")
 def behind_ssh(
     engine: Engine, container: Container, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[DockerHost]:
     if why := missing():
         pytest.fail(why)
-    # `docker system dial-stdio` of a non-interactive shell learns of the engine by its environment.
     folder: Path = tmp_path_factory.mktemp("sshd")
-    settings = (f"SetEnv DOCKER_HOST={engine.url}", f"SetEnv PATH={os.environ['PATH']}")
+    settings = sshd_settings(engine)
     with (
         Sshd(folder, config=settings) as sshd,
         open_ssh(sshd.target(), sshd.options()) as host,
@@ -66,3 +71,19 @@ class TestDockerHostBehindSsh(HostContract):
     @pytest.fixture
     def another_user(self) -> Owner | None:
         return Owner(65534, 65534)
+
+
+def test_an_engine_whose_sshd_has_no_session_left_is_asked_again(engine: Engine, tmp_path: Path) -> None:
+    settings = (*sshd_settings(engine), "MaxSessions 2")
+    with (
+        Sshd(tmp_path, config=settings) as sshd,
+        open_ssh(sshd.target(), sshd.options()) as host,
+        relay(host) as url,
+    ):
+        remote = DockerEngine(url, "ssh://there")
+        with host.stream(["cat"]) as stream:
+            later = threading.Timer(0.7, stream.close)
+            later.start()
+            assert remote.has_image("jvmdiag-test/no-such-image:1") is False
+            later.join()
+        remote.close()
