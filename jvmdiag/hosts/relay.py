@@ -88,8 +88,9 @@ class _Relay:
                 continue
             self._clients = [c for c in self._clients if c.fileno() >= 0]
             self._clients.append(client)
-            self._start(partial(self._outwards, client, channel))
-            self._start(partial(self._inwards, client, channel))
+            delivered = threading.Event()
+            self._start(partial(self._outwards, client, channel, delivered))
+            self._start(partial(self._inwards, client, channel, delivered))
             self._start(partial(self._complaints, channel))
 
     def _dial(self) -> paramiko.Channel:
@@ -102,12 +103,13 @@ class _Relay:
                 if time.monotonic() > until or self._closing.wait(_AGAIN_S):
                     raise
 
-    def _outwards(self, client: socket.socket, channel: paramiko.Channel) -> None:
+    def _outwards(self, client: socket.socket, channel: paramiko.Channel, delivered: threading.Event) -> None:
         with self._quietly():
             while data := client.recv(CHUNK):
                 channel.sendall(data)
             channel.shutdown_write()
-            _await_hangup(client, channel)
+        # A channel that the far side has closed may still hold what it sent before.
+        _await_hangup(client, delivered)
         channel.close()
         # A socket closed with bytes unread would take from the client what it has not read yet.
         with contextlib.suppress(OSError):
@@ -115,12 +117,13 @@ class _Relay:
                 continue
         client.close()
 
-    def _inwards(self, client: socket.socket, channel: paramiko.Channel) -> None:
+    def _inwards(self, client: socket.socket, channel: paramiko.Channel, delivered: threading.Event) -> None:
         with self._quietly():
             while data := channel.recv(CHUNK):
                 client.sendall(data)
         with contextlib.suppress(OSError):
             client.shutdown(socket.SHUT_WR)
+        delivered.set()
         channel.close()
 
     def _complaints(self, channel: paramiko.Channel) -> None:
@@ -136,9 +139,9 @@ class _Relay:
             yield
 
 
-def _await_hangup(client: socket.socket, channel: paramiko.Channel) -> None:
-    """Until the other side of `client` is closed altogether: a half-closed one still reads."""
+def _await_hangup(client: socket.socket, delivered: threading.Event) -> None:
+    """Until all is delivered, or `client` is closed altogether: a half-closed one still reads."""
     poller = select.poll()
     poller.register(client, 0)
-    while not channel.closed and not poller.poll(_LOOK_MS):
+    while not delivered.is_set() and not poller.poll(_LOOK_MS):
         continue

@@ -156,6 +156,14 @@ class HostContract:
         assert 0 < len(first) < 3_000_000
         assert (end.exit_code, end.size_bytes) == (0, 3_000_000)
 
+    def test_what_a_command_wrote_before_it_ended_comes_to_a_reader_that_is_late(self, host: Host) -> None:
+        with host.stream(["head", "-c", "6000000", "/dev/zero"]) as stream:
+            stream.send(b"")
+            got = len(stream.read())
+            time.sleep(0.5)
+            got += sum(map(len, stream))
+            assert (got, stream.finish().exit_code) == (6_000_000, 0)
+
     def test_finish_closes_stdin(self, host: Host) -> None:
         with host.stream(["cat"]) as stream:
             stream.send(EVERY_BYTE)
