@@ -151,6 +151,8 @@ class Jvm:
     options: tuple[str, ...] = ()
     """Every JVM option in force, also those of JAVA_TOOL_OPTIONS and its kin; values not masked."""
     heap: Heap | None = None
+    perfdata: str | None = None
+    """The path of its performance data file in its own mount namespace, or None."""
     attach_disabled_by: str | None = None
     """Where DisableAttachMechanism was set, or None."""
     attach_listening: bool = False
@@ -198,6 +200,20 @@ class Witness:
     name: str
     agrees: bool
     detail: str
+
+
+@dataclass(frozen=True)
+class Pause:
+    """How long a question of ours stopped every thread of the JVM, by the JVM's own counters.
+
+    `exact` is false where more safepoints were counted than the question takes: the application's own
+    (a collection, say) fell in, and `seconds` is "at most".
+    """
+
+    seconds: float
+    reaching_s: float
+    safepoints: int
+    exact: bool
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def command(
     from jvmdiag.capture.histogram import histogram_line
     from jvmdiag.collect.text import take_histogram
     from jvmdiag.report.json import document
-    from jvmdiag.report.text import histogram_text
+    from jvmdiag.report.text import histogram_text, pause_text
 
     console = Console(json=json, quiet=quiet)
     way = options.Way(
@@ -71,8 +71,11 @@ def command(
         dry = rehearse_command(job, histogram_line(live=live), journal)
         console.result(document("dry-run", **vars(dry)) if json else dry_run_text(dry))
         return
-    histogram, used = take_histogram(job, journal, live=live)
+    taken = take_histogram(job, journal, live=live)
     if json:
-        console.result(document("histogram", method=used, live=live, **vars(histogram)))
-    else:
-        console.result(histogram_text(histogram, top))
+        fields = {"method": taken.method, "live": live, "pause": taken.pause, **vars(taken.histogram)}
+        console.result(document("histogram", **fields))
+        return
+    console.result(histogram_text(taken.histogram, top))
+    if taken.pause:
+        console.say(pause_text(taken.pause))

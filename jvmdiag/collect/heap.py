@@ -20,8 +20,9 @@ from jvmdiag.collect.keep import Origin, artifact, require_agreement, write_acco
 from jvmdiag.collect.scene import open_scene, see
 from jvmdiag.errors import CommandRefused, Declined, LocalDiskFull, Stopped
 from jvmdiag.hosts.opening import open_place
+from jvmdiag.impact.pause import MeteredSpeaker
 from jvmdiag.jvm.discovery import require_still_there
-from jvmdiag.model import Artifact, Jvm, LeftBehind, Witness
+from jvmdiag.model import Artifact, Jvm, LeftBehind, Pause, Witness
 from jvmdiag.transfer.hprof import StructureWalk
 from jvmdiag.transfer.pump import Pumped, pump
 from jvmdiag.transfer.sink import PartialFile, free_bytes, private_directory
@@ -73,6 +74,8 @@ class HeapDumpTaken:
     total_s: float
     resumed: int
     left_behind: tuple[LeftBehind, ...]
+    pause: Pause | None = None
+    """How long the application stood still; None where the JVM publishes no counters."""
 
 
 def take_heap_dump(
@@ -102,10 +105,11 @@ class _Taking:
         started, clock = now(), time.monotonic()
         path = scratch_path(plan.room)
         name = file_name(self.job.target, "heap", started, ".hprof") + self.job.codec.suffix
+        metered = MeteredSpeaker(speaker, self.scene.jvm)
         with ExitStack() as stack:
             sink = stack.enter_context(PartialFile(self.job.output, name))
             dump = HeapDump(
-                speaker,
+                metered,
                 path,
                 live=self.request.live,
                 timeout_s=self.job.timeout_s,
@@ -116,8 +120,9 @@ class _Taking:
                 pumped, says, witnesses = self._copy(dump, sink)
                 kept = artifact(sink.commit(), "heap dump", self.job, pumped, witnesses)
                 left = self._after(dump)
+        total_s = time.monotonic() - clock
         taken = HeapDumpTaken(
-            kept, says, speaker.method, speaker.detail, time.monotonic() - clock, dump.resumed, left
+            kept, says, speaker.method, speaker.detail, total_s, dump.resumed, left, metered.pause
         )
         self._account(taken, started, speaker.notes)
         return taken
@@ -195,6 +200,7 @@ class _Taking:
             taken.left_behind,
             notes,
             self.scene.place.host_key_checked,
+            taken.pause,
         )
         write_account(taken.artifact, origin, self.job, self.scene, self.journal)
 

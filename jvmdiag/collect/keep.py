@@ -11,7 +11,7 @@ from jvmdiag.attach.rung import Scene
 from jvmdiag.collect.job import Job, Journal, now
 from jvmdiag.errors import VerificationFailed
 from jvmdiag.jvm.options import mask_option
-from jvmdiag.model import Artifact, LeftBehind, Witness
+from jvmdiag.model import Artifact, LeftBehind, Pause, Witness
 from jvmdiag.transfer.manifest import Manifest, jvm_facts, manifest_path, utc, write_manifest
 from jvmdiag.transfer.pump import Pumped, pump
 from jvmdiag.transfer.sink import PartialFile
@@ -30,6 +30,7 @@ class Origin:
     left_behind: tuple[LeftBehind, ...] = ()
     notes: tuple[str, ...] = ()
     host_key_checked: bool | None = None
+    pause: Pause | None = None
 
 
 def require_agreement(witnesses: Iterable[Witness]) -> None:
@@ -85,6 +86,7 @@ def write_account(
         raw_sha256=kept.raw_sha256,
         stored_sha256=kept.stored_sha256,
         jvm_reported_bytes=origin.jvm_reported_bytes,
+        pause=origin.pause,
         witnesses=kept.witnesses,
         left_behind=origin.left_behind,
         notes=origin.notes,

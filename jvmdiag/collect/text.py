@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from jvmdiag.attach.rung import Scene, Speaker
 from jvmdiag.capture.choose import with_speaker
 from jvmdiag.capture.histogram import Histogram, histogram_line, parse_histogram
 from jvmdiag.collect.job import Job, Journal
 from jvmdiag.collect.scene import open_scene
+from jvmdiag.impact.pause import MeteredSpeaker
+from jvmdiag.model import Pause
 
 
-def take_histogram(job: Job, journal: Journal, *, live: bool) -> tuple[Histogram, str]:
-    """The histogram and the method that gave it. Raises DumpIncomplete where it does not add up."""
+@dataclass(frozen=True)
+class HistogramTaken:
+    """The histogram, the method that gave it, and how long the application stood still (None: not known)."""
+
+    histogram: Histogram
+    method: str
+    pause: Pause | None
+
+
+def take_histogram(job: Job, journal: Journal, *, live: bool) -> HistogramTaken:
+    """Raises DumpIncomplete where the JVM's answer does not add up."""
     line = histogram_line(live=live)
     with open_scene(job, journal) as scene:
-        return with_speaker(
-            scene,
-            line,
-            job.method,
-            lambda speaker: (
-                parse_histogram(speaker.ask(line, job.timeout_s).decode("utf-8", "replace")),
-                speaker.method,
-            ),
-        )
+        return with_speaker(scene, line, job.method, lambda speaker: _histogram(job, scene, speaker, line))
+
+
+def _histogram(job: Job, scene: Scene, speaker: Speaker, line: str) -> HistogramTaken:
+    metered = MeteredSpeaker(speaker, scene.jvm)
+    text = metered.ask(line, job.timeout_s).decode("utf-8", "replace")
+    return HistogramTaken(parse_histogram(text), speaker.method, metered.pause)
 
 
 def ask_anything(job: Job, line: str, journal: Journal) -> tuple[str, str]:

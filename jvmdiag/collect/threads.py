@@ -13,7 +13,8 @@ from jvmdiag.collect.job import Job, Journal, file_name, now
 from jvmdiag.collect.keep import Origin, keep_text, write_account
 from jvmdiag.collect.scene import open_scene
 from jvmdiag.errors import BadRequest
-from jvmdiag.model import Artifact, Witness
+from jvmdiag.impact.pause import MeteredSpeaker
+from jvmdiag.model import Artifact, Pause, Witness
 from jvmdiag.transfer.sink import private_directory
 
 _DAY_S = 86400.0
@@ -38,6 +39,8 @@ class ThreadDump:
     method: str
     detail: str
     seconds: float
+    pause: Pause | None = None
+    """How long the application stood still; None where it was not measured."""
 
 
 def take_thread_dumps(
@@ -72,9 +75,14 @@ class _Sampler:
         return tuple(dumps)
 
     def _one(self, speaker: Speaker, number: int) -> ThreadDump:
+        # Two more commands in a container or over SSH cost more than what they would measure.
+        metered = (
+            MeteredSpeaker(speaker, self.scene.jvm) if speaker.reach and speaker.reach.host.is_here else None
+        )
         started, clock = now(), time.monotonic()
-        text = speaker.ask(thread_line(locks=self.request.locks), self.job.timeout_s)
+        text = (metered or speaker).ask(thread_line(locks=self.request.locks), self.job.timeout_s)
         seconds = time.monotonic() - clock
+        pause = metered.pause if metered else None
         require_whole(text)
         suffix = f"-{number}.txt" if self.request.count > 1 else ".txt"
         whole = Witness("structure", True, f"{count_threads(text)} threads, to the last line")
@@ -90,8 +98,9 @@ class _Sampler:
             durations_s=(("dump", seconds),),
             notes=speaker.notes,
             host_key_checked=self.scene.place.host_key_checked,
+            pause=pause,
         )
         write_account(kept, origin, self.job, self.scene, self.journal)
         return ThreadDump(
-            kept, count_threads(text), has_deadlock(text), speaker.method, speaker.detail, seconds
+            kept, count_threads(text), has_deadlock(text), speaker.method, speaker.detail, seconds, pause
         )

@@ -57,7 +57,7 @@ def _jvm(pid: str, sections: Sections) -> Jvm:
     owner = Owner(_numbers(status.get("Uid", ""))[1], _numbers(status.get("Gid", ""))[1])
     nspids = tuple(_numbers(status.get("NSpid", pid))) or (int(pid),)
     release = _release(text("release"))
-    perf = _perfdata(pid, owner, text("passwd"), sections)
+    perf_path, perf = _perfdata(pid, owner, text("passwd"), sections)
     in_force = (*variables.get("JAVA_TOOL_OPTIONS", ()), *variables.get("JDK_JAVA_OPTIONS", ()), *options)
     sources = (
         ("JAVA_TOOL_OPTIONS", variables.get("JAVA_TOOL_OPTIONS", ())),
@@ -89,6 +89,7 @@ def _jvm(pid: str, sections: Sections) -> Jvm:
         vm_name=str(perf.get("java.property.java.vm.name") or "") or None,
         options=(*in_force, *variables.get("_JAVA_OPTIONS", ())),
         heap=heap_of(perf),
+        perfdata=perf_path,
         attach_disabled_by=attach_disabled_by(sources),
         attach_listening=bool(text("listening").strip()),
         stale_trigger=text("trigger").strip().partition("\n")[0] or None,
@@ -173,14 +174,18 @@ def _user_name(uid: int, passwd: str) -> str:
     return str(uid)
 
 
-def _perfdata(pid: str, owner: Owner, passwd: str, sections: Sections) -> dict[str, int | str]:
+def _perfdata(
+    pid: str, owner: Owner, passwd: str, sections: Sections
+) -> tuple[str | None, dict[str, int | str]]:
+    """The file's path behind the JVM's root, and its counters; None and none where there is no such file."""
     mine = f"/hsperfdata_{_user_name(owner.uid, passwd)}/"
     found = [
         (key[2], body) for key, body in sections.items() if len(key) == 3 and key[:2] == ("perfdata", pid)
     ]
     # Another user's process may have left a file of the same pid.
     found.sort(key=lambda one: mine not in one[0])
-    return parse_perfdata(found[0][1]) if found else {}
+    counters = parse_perfdata(found[0][1]) if found else {}
+    return (found[0][0].partition("/root")[2] if counters else None), counters
 
 
 def _mounts(text: str) -> tuple[Mount, ...]:

@@ -45,6 +45,7 @@ def error_document(error: JvmdiagError) -> str:
 
 _INTERNAL = {
     "mounts",
+    "perfdata",
     "interpreters",
     "mnt_ns",
     "shares_mnt_ns",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from jvmdiag.collect.heap import HeapDumpTaken, Plan
     from jvmdiag.collect.listing import Listed, Listing
     from jvmdiag.collect.threads import ThreadDump
-    from jvmdiag.model import Artifact
+    from jvmdiag.model import Artifact, Pause
     from jvmdiag.transfer.verify import Verdict
 
 
@@ -76,7 +76,8 @@ def why_not(listing: Listing) -> str:
 
 def thread_dump_line(dump: ThreadDump) -> str:
     found = "   DEADLOCK found by the JVM" if dump.deadlock else ""
-    return f"{dump.threads} threads, {duration(dump.seconds)}, {dump.method} ({dump.detail}){found}"
+    paused = f", {pause_text(dump.pause)}" if dump.pause else ""
+    return f"{dump.threads} threads, {duration(dump.seconds)}, {dump.method} ({dump.detail}){paused}{found}"
 
 
 def plan_text(plan: Plan) -> str:
@@ -89,6 +90,16 @@ def plan_text(plan: Plan) -> str:
     )
 
 
+def pause_text(pause: Pause) -> str:
+    """paused 1.84 s (the JVM's own count)"""
+    took = f"{pause.seconds:.2f} s" if pause.seconds >= 0.9995 else f"{pause.seconds * 1000:.2g} ms"
+    if pause.seconds >= 0.0995 and pause.seconds < 0.9995:
+        took = f"{pause.seconds * 1000:.0f} ms"
+    if pause.exact:
+        return f"paused {took} (the JVM's own count)"
+    return f"paused at most {took} (the JVM's own count of {pause.safepoints} safepoints, others among them)"
+
+
 def heap_dump_text(taken: HeapDumpTaken) -> str:
     kept = taken.artifact
     ratio = kept.raw_bytes / kept.stored_bytes if kept.stored_bytes else 1.0
@@ -97,6 +108,8 @@ def heap_dump_text(taken: HeapDumpTaken) -> str:
         f"{duration(taken.total_s)}: {size(kept.stored_bytes)} ({kept.codec}, {ratio:.1f} x)",
         *(f"  {witness.name}: {witness.detail}" for witness in kept.witnesses),
     ]
+    if taken.pause:
+        lines.append(f"  {pause_text(taken.pause)}")
     if taken.resumed:
         lines.append(f"the stream was cut and continued {taken.resumed} times")
     lines += [f"left behind: {left.where}; remove it with: {left.remove}" for left in taken.left_behind]

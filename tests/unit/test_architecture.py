@@ -23,7 +23,8 @@ ARROWS: dict[str, frozenset[str]] = {
     "jvm": BASE | {"hosts"},
     "attach": BASE | {"hosts", "jvm"},
     "capture": BASE | {"hosts", "attach"},
-    "collect": BASE | {"target", "hosts", "jvm", "attach", "capture", "transfer"},
+    "impact": BASE | {"attach", "jvm"},
+    "collect": BASE | {"target", "hosts", "jvm", "attach", "capture", "impact", "transfer"},
     "report": BASE | {"jvm", "capture", "transfer", "collect"},
     "cli": BASE | {"target", "hosts", "attach", "capture", "transfer", "collect", "report"},
 }

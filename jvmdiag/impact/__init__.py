@@ -1,0 +1,1 @@
+"""The price of a capture: what it did to the target."""
