@@ -6,6 +6,7 @@ Exit codes: 0 the reply is on stdout (its first line is the JVM's result code), 
 Source: attachListener_posix.cpp (HotSpot 8 to 25); speak.pl is the same in Perl.
 """
 
+import contextlib
 import os
 import signal
 import socket
@@ -46,7 +47,7 @@ def speak(pid, start_ticks, timeout_s, operation, arguments):
         raise Refusal(FORBIDDEN, "the kernel refuses: %s" % error)
     except socket.timeout:
         raise Refusal(HUNG, "the JVM took the command and did not answer within %g s" % timeout_s)
-    except (FileNotFoundError, ConnectionError) as error:
+    except (FileNotFoundError, ProcessLookupError, ConnectionError) as error:
         raise Refusal(GONE, "the JVM no longer listens: %s" % error)
     if not reply:
         raise Refusal(GONE, "the JVM closed the connection without an answer")
@@ -84,7 +85,9 @@ def _wake(pid, nspid, path):
                 raise Refusal(SILENT, "the JVM did not open its socket within %g s" % _LISTEN_S)
             time.sleep(_POLL_S)
     finally:
-        os.unlink(trigger)
+        # Another client of the same moment may have removed it: both made the same name.
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(trigger)
 
 
 def _tmp(pid):

@@ -24,6 +24,7 @@ from jvmdiag.errors import (
     ConnectionLost,
     DumpIncomplete,
     JvmdiagError,
+    JvmGone,
     NoSuchFile,
     ReadOnlyTarget,
     TargetDiskFull,
@@ -33,8 +34,8 @@ from jvmdiag.hosts.base import ByteStream
 from jvmdiag.model import LeftBehind
 
 _CREATED = re.compile(r"Heap dump file created \[(\d+) bytes in ([\d.]+) secs\]")
-# A JVM of 22 and later writes its segments beside the file and merges them: .p0 and on, one a thread.
-_PARTS = tuple(f".p{number}" for number in range(16))
+# A JVM of 22 and later writes its segments beside the file and merges them: .p0 and on, one a thread; 3/8 of its CPUs.
+_PARTS = tuple(f".p{number}" for number in range(96))
 # A JVM that was asked and has not begun yet writes later all the same, unless its client is gone first:
 # that is whatever names the dump, which nothing else does.
 _ABANDON = """
@@ -233,12 +234,19 @@ class HeapDump:
         with contextlib.suppress(JvmdiagError, TimeoutError):
             reach = way()
             paths = [reach.path(self.path + part) for part in ("", *_PARTS)]
-            if self._answered.is_set() or not self._asked:
+            if self._settled:
                 return reach.host.run(["rm", "-f", "--", *paths], user=reach.user).ok
             done = reach.host.run(["sh", "-c", _ABANDON, "sh", self.path, *paths], user=reach.user)
             self._may_come = done.text.strip() == "absent"
             return done.ok and not self._may_come
         return False
+
+    @property
+    def _settled(self) -> bool:
+        """Whether the JVM will write no more: it answered, is gone, or was never asked. One that did not
+        answer in time, or whose way broke, may take the dump when it goes on."""
+        refused = isinstance(self._error, CommandRefused | JvmGone)
+        return not self._asked or self._answer is not None or refused
 
     def kept(self) -> LeftBehind:
         """The file as something left behind, with the command that removes it."""

@@ -71,3 +71,7 @@ def command(
         return
     console.result(fetched.artifact.path)
     console.say(fetched_text(fetched))
+    if quiet:
+        # The reply to a script must not hide what is wrong with the file.
+        for warning in fetched.warnings:
+            console.warn(warning)

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from jvmdiag.collect.job import Job, Journal, Progress, now
 from jvmdiag.collect.keep import Origin, artifact, require_agreement, write_account
-from jvmdiag.errors import JvmdiagError, NoSuchFile, TargetNotRunning, TransferCut
+from jvmdiag.errors import BadRequest, JvmdiagError, NoSuchFile, TargetNotRunning, TransferCut
 from jvmdiag.hosts.base import CHUNK, Host
 from jvmdiag.hosts.chunks import ChunkReader
 from jvmdiag.hosts.opening import open_place, stopped_container
@@ -133,7 +133,12 @@ class Found:
 
 @contextmanager
 def find_file(job: Job, path: str, journal: Journal) -> Iterator[Found]:
-    """Look at `path` and leave it as it is; its place stays open with the context. Raises NoSuchFile."""
+    """Look at `path` and leave it as it is; its place stays open with the context.
+
+    Raises NoSuchFile, and BadRequest for a path that does not begin at the root.
+    """
+    if not path.startswith("/"):
+        raise BadRequest(f"{path!r} is no absolute path", advice="name it from the target's root: /tmp/FILE")
     with ExitStack() as stack:
         try:
             place = stack.enter_context(open_place(job.target, job.access, journal))

@@ -164,7 +164,12 @@ class _Taking:
             self._discard_after(dump, kept=self.request.keep is True)
             raise
         except BaseException:
-            whole = self.request.keep is not False and dump.whole_on_target()
+            try:
+                whole = self.request.keep is not False and dump.whole_on_target()
+            except (Stopped, KeyboardInterrupt):
+                # Waiting for the JVM's word can take as long as the dump.
+                self._discard_after(dump, kept=self.request.keep is True)
+                raise
             self._discard_after(dump, kept=whole)
             raise
 

@@ -79,7 +79,8 @@ def mask_option(option: str) -> str:
 
 
 _HARMLESS = re.compile(
-    r"(java|catalina|file|user|sun|jdk|awt|ignore\.endorsed|org\.apache\.(catalina|juli)|logging)\b[\w.]*\Z"
+    r"((java|catalina|sun|jdk|awt|ignore\.endorsed|org\.apache\.(catalina|juli))\b[\w.]*"
+    r"|file\.encoding|user\.(timezone|language|country|region|dir|home|name))\Z"
 )
 
 

@@ -72,15 +72,19 @@ def main(manner: str) -> None:
 
     def wake(_number: int, _frame: FrameType | None) -> None:
         waked.append(asked_for())
+        if manner == "robbed":
+            # As another client does that made the same trigger and is done with it.
+            for trigger in TRIGGERS:
+                trigger.unlink(missing_ok=True)
 
     if manner != "unready":
         signal.signal(signal.SIGQUIT, wake)
-    if manner in ("asleep", "unready"):
+    if manner in ("asleep", "robbed", "unready"):
         print("ready", flush=True)
         while not any(waked):
             signal.pause()
     listener = open_socket()
-    if manner != "asleep":
+    if manner not in ("asleep", "robbed"):
         print("ready", flush=True)
     serve(manner, listener)
 

@@ -101,6 +101,12 @@ def test_a_request_has_the_version_the_operation_and_exactly_three_arguments(
     assert (code, reply) == (0, b"0\n['1', 'jcmd', 'Thread.print -l', '', '']\n")
 
 
+def test_a_trigger_that_another_client_has_removed_does_no_harm(ask: Client, start: Start) -> None:
+    pid = start("robbed")
+    code, reply = ask(pid, ticks_of(pid), 5, "jcmd", ["Thread.print"])
+    assert (code, reply[:2]) == (0, b"0\n")
+
+
 def test_a_word_that_is_no_ascii_arrives_as_utf8(ask: Client, start: Start) -> None:
     pid = start("listening")
     _, reply = ask(pid, ticks_of(pid), 5, "jcmd", ['GC.heap_dump "/tmp/größe $x;`id`"'])

@@ -351,12 +351,29 @@ def test_nothing_is_said_before_the_jvm_has_answered(path: Path) -> None:
 
 def test_discarding_removes_the_file_and_the_parts_of_newer_jvms_and_nothing_else(path: Path) -> None:
     neighbour = path.with_name("neighbour.hprof")
-    parts = [path.with_name(f"{path.name}.p{number}") for number in (0, 1, 15)]
+    parts = [path.with_name(f"{path.name}.p{number}") for number in (0, 1, 15, 47)]
     for file in (path, neighbour, *parts):
         file.write_bytes(b"x")
     assert dump_of(path).discard() is None
     assert list(path.parent.iterdir()) == [neighbour]
     assert dump_of(path).discard() is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "settled"), [(JvmGone, True), (CommandRefused, True), (JvmHung, False), (ConnectionLost, False)]
+)
+def test_a_dump_that_a_jvm_without_an_answer_may_still_take_is_named(
+    path: Path, kind: type[JvmdiagError], settled: bool
+) -> None:
+    def refuse(_: Path) -> str:
+        raise kind("no answer")
+
+    dump = dump_of(path, refuse)
+    with pytest.raises(kind):
+        list(dump.chunks())
+    left = dump.discard()
+    assert (left is None) is settled
+    assert left is None or "may still write" in left.what
 
 
 def test_discarding_makes_a_new_connection_where_the_old_one_is_gone(path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from jvmdiag.collect.fetch import Fetched, _archived, _counted, _look, _streamed, fetch_file
 from jvmdiag.collect.job import Job, Journal, Progress
-from jvmdiag.errors import ConnectionLost, JvmdiagError, NoSuchFile, OutputExists, TransferCut
+from jvmdiag.errors import BadRequest, ConnectionLost, JvmdiagError, NoSuchFile, OutputExists, TransferCut
 from jvmdiag.hosts.local import LocalHost
 from jvmdiag.hosts.place import ContainerPlace
 from jvmdiag.target import LocalTarget
@@ -65,6 +65,16 @@ def test_what_is_packed_already_is_stored_as_it_is(there: Path, here: Path) -> N
     assert Path(fetched.artifact.path).name == "old.hprof.gz"
     assert Path(fetched.artifact.path).read_bytes() == packed.read_bytes()
     assert fetched.artifact.codec == Codec.NONE.value
+
+
+@pytest.mark.parametrize("path", ["heap.hprof", "tmp/heap.hprof", "-n", ""])
+def test_a_path_that_does_not_begin_at_the_root_is_refused_before_anything_is_asked(
+    path: str, here: Path
+) -> None:
+    journal = Journal()
+    with pytest.raises(BadRequest, match="absolute"):
+        fetch_file(Job(LocalTarget(), output=here), path, journal, Progress(), remove=False)
+    assert journal.commands == []
 
 
 def test_an_empty_file_is_a_file(there: Path, here: Path) -> None:
