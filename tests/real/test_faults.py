@@ -384,7 +384,7 @@ def test_an_output_directory_that_cannot_be_written(run_container: RunContainer,
 
 def test_a_closed_stdout_is_no_traceback(run_container: RunContainer, tmp_path: Path) -> None:
     container = run_container("jvm17")
-    command = argv("histogram", str(container.name), "--top", "0")
+    command = argv("histogram", str(container.name), "--top", "0", "--quiet")
     done = subprocess.run(
         ["sh", "-c", '"$@" | head -1', "sh", *command], capture_output=True, env=environment(tmp_path)
     )
