@@ -30,6 +30,7 @@ _END_S = 2.0
 # sshd allows ten sessions (MaxSessions), and counts one until its command has ended, after we have let go.
 _SESSION_S = 15.0
 _AGAIN_S = 0.1
+_NO_SESSION = 2  # SSH_OPEN_CONNECT_FAILED of RFC 4254, which is what sshd says then
 
 
 @contextmanager
@@ -83,9 +84,14 @@ class _Relay:
                 return
             try:
                 channel = self._dial()
-            except JvmdiagError:
+            except (JvmdiagError, TimeoutError):
                 client.close()
                 continue
+            if self._closing.is_set():
+                # It came up while the context was left, which has seen to the others.
+                channel.close()
+                client.close()
+                return
             self._clients = [c for c in self._clients if c.fileno() >= 0]
             self._clients.append(client)
             delivered = threading.Event()
@@ -99,8 +105,9 @@ class _Relay:
         while True:
             try:
                 return self._host.open_channel_command(DIAL)
-            except ConnectionRefused:
-                if time.monotonic() > until or self._closing.wait(_AGAIN_S):
+            except ConnectionRefused as error:
+                lasting = getattr(error.__cause__, "code", None) != _NO_SESSION
+                if lasting or time.monotonic() > until or self._closing.wait(_AGAIN_S):
                     raise
 
     def _outwards(self, client: socket.socket, channel: paramiko.Channel, delivered: threading.Event) -> None:

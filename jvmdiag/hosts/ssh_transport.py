@@ -2,7 +2,8 @@
 
 Added here: exit-signal (a killed command would look like none at all), a keepalive that expects an
 answer (a dead peer would keep a reader waiting for ever), a new exchange of keys that cannot block
-itself, and AES-GCM first among the ciphers (309 against 434 MB/s).
+itself, channels that say nothing behind their CLOSE, and AES-GCM first among the ciphers (309 against
+434 MB/s).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import paramiko
 from paramiko import common, packet
 
 from jvmdiag.hosts import fastpipe
+from jvmdiag.hosts.ssh_order import ChannelOrder
 
 # paramiko logs a traceback for every broken connection, and Python prints it where nobody listens.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -123,6 +125,11 @@ class SshTransport(paramiko.Transport):
         """What may be under way to us, by measurement: 8 MiB near, 32 MiB far."""
         return _NEAR_WINDOW_BYTES if self.is_near else _FAR_WINDOW_BYTES
 
+    def open_channel(self, *args: Any, **kwargs: Any) -> paramiko.Channel:
+        channel: Any = super().open_channel(*args, **kwargs)
+        channel.transport = ChannelOrder(self)
+        return channel  # type: ignore[no-any-return]
+
     def open_command_channel(self, timeout_s: float) -> paramiko.Channel:
         """A session channel with a FastPipe. Opening it takes one round trip: the shortest is `rtt_s`."""
         started = time.monotonic()
@@ -140,7 +147,7 @@ class SshTransport(paramiko.Transport):
         request.add_string("signal")
         request.add_boolean(False)
         request.add_string(name)
-        self._send_user_message(request)
+        channel.transport._send_user_message(request)
 
 
 def exit_code_of_signal(name: str) -> int:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -435,6 +436,19 @@ def test_new_keys_midway_stop_nothing(tmp_path: Path, who: str) -> None:
                 with host.stream(["head", "-c", "4000000", "/dev/zero"]) as stream:
                     assert stream.finish().size_bytes == 4_000_000
             assert time.monotonic() - started < 20
+
+
+def test_the_end_of_a_stdin_that_comes_behind_the_end_of_its_command_costs_nothing(tmp_path: Path) -> None:
+    with Sshd(tmp_path) as server, open_ssh(server.target(), server.options()) as host:
+        assert isinstance(host, SshHost)
+        channel: Any = host.open_channel_command(("true",))
+        # The same message as Channel.shutdown_write makes before the end, and sends after it.
+        end_of_stdin = channel._send_eof()
+        assert wait_until(lambda: channel.closed)
+        assert host.run(["true"]).ok
+        channel.transport._send_user_message(end_of_stdin)
+        assert host.run(["echo", "still here"]).stdout == b"still here\n"
+        assert "nonexistent channel" not in server.log.read_text()
 
 
 def test_a_server_that_is_restarted_loses_the_command_under_way(tmp_path: Path) -> None:
