@@ -115,6 +115,7 @@ class _Taking:
                 timeout_s=self.job.timeout_s,
                 reopen=lambda: reopen(self.job, self.journal, self.scene, stack),
             )
+            metered.read_ahead()
             with self._cleaning(dump):
                 self.progress.expect(plan.estimate_bytes)
                 pumped, says, witnesses = self._copy(dump, sink)

@@ -81,7 +81,7 @@ class _Sampler:
         )
         started, clock = now(), time.monotonic()
         text = (metered or speaker).ask(thread_line(locks=self.request.locks), self.job.timeout_s)
-        seconds = time.monotonic() - clock
+        seconds = metered.asked_s if metered else time.monotonic() - clock
         pause = metered.pause if metered else None
         require_whole(text)
         suffix = f"-{number}.txt" if self.request.count > 1 else ".txt"

@@ -1,7 +1,7 @@
 """The exact time that a command stopped the JVM, from the JVM's own safepoint counters. No attach is needed.
 
-The counters stand in its perfdata file, which is read before and after. Compared with -Xlog:safepoint they
-agree to 0.01 ms; docs/explanation/safety.md says what they hold on which version.
+The counters stand in its perfdata file, which is read before and after. HotSpot counts a safepoint when it
+begins and adds its time when it ends (runtimeService.cpp), so one reading alone may fall between the two.
 """
 
 from __future__ import annotations
@@ -14,22 +14,24 @@ from jvmdiag.errors import JvmdiagError
 from jvmdiag.jvm.perfdata import Counters, parse_perfdata
 from jvmdiag.model import Jvm, Pause
 
-_READ_TIMEOUT_S = 5.0
-# The VM thread writes the counters when the threads run again, which may be after the answer is here.
-_SETTLES, _SETTLE_S = 10, 0.02
-# A question of ours takes up to three safepoints: Thread.print two or three, a histogram and a dump one.
-_OURS = {"Thread.print": 3}
+_READ_TIMEOUT_S = 2.0
+_SETTLE_S, _SETTLES_WITHIN_S = 0.02, 1.0
+# A clock here beside one of the JVM.
+_SLACK_S = 0.001
+_COLLECTORS = range(4)
 
 
 @dataclass(frozen=True)
 class SafepointCounters:
-    """How many safepoints there were since the JVM started, and the seconds of them."""
+    """How many safepoints have begun since the JVM started, and the seconds of those that have ended."""
 
     count: int
     stopped_s: float
     """From the moment that the first thread waits to the moment that all go on."""
     reaching_s: float
     """Of that, until the last thread had stopped."""
+    collecting: bool = False
+    """Whether a collection was under way: it is counted already, and its time is not."""
 
 
 def counters_of(perfdata: Counters, major: int | None) -> SafepointCounters | None:
@@ -43,24 +45,41 @@ def counters_of(perfdata: Counters, major: int | None) -> SafepointCounters | No
     if major is None or (major != 11 and major < 17):
         return None
     total = at if major == 11 else at + reaching
-    return SafepointCounters(count, total / frequency, reaching / frequency)
+    return SafepointCounters(count, total / frequency, reaching / frequency, _is_collecting(perfdata))
 
 
-def pause_between(before: SafepointCounters, after: SafepointCounters, line: str) -> Pause:
-    """What lies between two readings around `line`."""
-    safepoints = after.count - before.count
-    return Pause(
-        seconds=after.stopped_s - before.stopped_s,
-        reaching_s=after.reaching_s - before.reaching_s,
-        safepoints=safepoints,
-        exact=safepoints <= _OURS.get(line.partition(" ")[0], 1),
-    )
+def _is_collecting(perfdata: Counters) -> bool:
+    prefixes = (f"sun.gc.collector.{number}.last" for number in _COLLECTORS)
+    times = ((perfdata.get(f"{p}EntryTime", 0), perfdata.get(f"{p}ExitTime", 0)) for p in prefixes)
+    return any(isinstance(entry, int) and isinstance(exit_, int) and entry > exit_ for entry, exit_ in times)
+
+
+def takes_safepoints(line: str, major: int | None) -> int:
+    """How many a question of ours takes at most on a JVM that does nothing else."""
+    if line.partition(" ")[0] == "Thread.print":
+        return 3 if major in (11, 17) else 2
+    return 1
+
+
+def pause_between(
+    before: SafepointCounters, after: SafepointCounters, takes: int, asked_s: float
+) -> Pause | None:
+    """What lies between two readings around a question that was answered after `asked_s`.
+
+    None where nothing was counted: the file is not that of this JVM, or the question took no safepoint.
+    """
+    safepoints, seconds = after.count - before.count, after.stopped_s - before.stopped_s
+    if safepoints <= 0 or seconds <= 0:
+        return None
+    ours_alone = safepoints <= takes and not before.collecting and seconds <= asked_s + _SLACK_S
+    return Pause(seconds, after.reaching_s - before.reaching_s, safepoints, ours_alone)
 
 
 class MeteredSpeaker(Speaker):
-    """Asks by `speaker`, and reads the counters before and after. `pause` is that of the last question.
+    """Asks by `speaker`, and reads the counters before and after. `pause` and `asked_s` are of the last question.
 
-    Costs two reads of 32 KiB. A JVM without readable counters is asked all the same; `pause` is None then.
+    Costs two reads of 32 KiB or some more, within a second or two. A JVM without readable counters is asked
+    all the same; `pause` is None then. `read_ahead` takes the first reading before the question is put.
     """
 
     def __init__(self, speaker: Speaker, jvm: Jvm) -> None:
@@ -69,23 +88,35 @@ class MeteredSpeaker(Speaker):
         self.method, self.detail, self.notes = speaker.method, speaker.detail, speaker.notes
         self.reach: Reach | None = speaker.reach
         self.pause: Pause | None = None
+        self.asked_s = 0.0
+        self._ahead: SafepointCounters | None = None
+
+    def read_ahead(self) -> None:
+        """Read now, for the next question: what must not wait between its beginning and its question."""
+        self._ahead = self._read()
 
     def ask(self, line: str, timeout_s: float) -> bytes:
         self.pause = None
-        before = self._read()
+        before, self._ahead = self._ahead or self._read(), None
+        started = time.monotonic()
         answer = self._speaker.ask(line, timeout_s)
-        if before is not None:
-            self.pause = self._since(before, line)
+        self.asked_s = time.monotonic() - started
+        if before is not None and (after := self._settled(before)):
+            takes = takes_safepoints(line, self._jvm.major)
+            self.pause = pause_between(before, after, takes, self.asked_s)
         return answer
 
-    def _since(self, before: SafepointCounters, line: str) -> Pause | None:
-        after = self._read()
-        for _ in range(_SETTLES):
-            if after is None or after.count > before.count:
-                break
+    def _settled(self, before: SafepointCounters) -> SafepointCounters | None:
+        """The counters once they have moved and stand still: they may be written after the answer is here."""
+        until = time.monotonic() + _SETTLES_WITHIN_S
+        last = self._read()
+        while last is not None and time.monotonic() < until:
             time.sleep(_SETTLE_S)
-            after = self._read()
-        return None if after is None else pause_between(before, after, line)
+            now = self._read()
+            if now == last and last.count > before.count and last.stopped_s > before.stopped_s:
+                break
+            last = now
+        return last
 
     def _read(self) -> SafepointCounters | None:
         reach = self.reach
@@ -94,6 +125,7 @@ class MeteredSpeaker(Speaker):
         try:
             path = reach.path(self._jvm.perfdata)
             done = reach.host.run(["cat", path], user=reach.user, timeout_s=_READ_TIMEOUT_S)
-        except (JvmdiagError, TimeoutError):
+        except (JvmdiagError, OSError, RuntimeError):
+            # No file descriptor, no thread: an answer must not be lost for its price.
             return None
         return counters_of(parse_perfdata(done.stdout), self._jvm.major) if done.ok else None

@@ -177,7 +177,7 @@ def _user_name(uid: int, passwd: str) -> str:
 def _perfdata(
     pid: str, owner: Owner, passwd: str, sections: Sections
 ) -> tuple[str | None, dict[str, int | str]]:
-    """The file's path behind the JVM's root, and its counters; None and none where there is no such file."""
+    """The path of its own file behind the JVM's root, and counters; None where that file is not its user's."""
     mine = f"/hsperfdata_{_user_name(owner.uid, passwd)}/"
     found = [
         (key[2], body) for key, body in sections.items() if len(key) == 3 and key[:2] == ("perfdata", pid)
@@ -185,7 +185,8 @@ def _perfdata(
     # Another user's process may have left a file of the same pid.
     found.sort(key=lambda one: mine not in one[0])
     counters = parse_perfdata(found[0][1]) if found else {}
-    return (found[0][0].partition("/root")[2] if counters else None), counters
+    is_mine = bool(counters) and mine in found[0][0]
+    return (found[0][0].partition("/root")[2] if is_mine else None), counters
 
 
 def _mounts(text: str) -> tuple[Mount, ...]:

@@ -13,7 +13,7 @@ import java.util.concurrent.locks.LockSupport;
 /**
  * A JVM to be looked at: it holds a heap of a known kind, has threads in known states, answers HTTP.
  *
- * <p>Load [--port N] [--megabytes N] [--threads N] [--deadlock] [--busy] [--secret TEXT]
+ * <p>Load [--port N] [--megabytes N] [--threads N] [--deadlock] [--busy] [--churn] [--secret TEXT]
  *
  * <p>GET / says ok, /fill?megabytes=N holds N more, /exit?code=N ends the process. "ready" on stdout says that it listens.
  * It needs java.base alone, of Java 11 or later.
@@ -51,6 +51,9 @@ public final class Load {
         }
         if (options.containsKey("--busy")) {
             start("busy-1", Load::spin);
+        }
+        if (options.containsKey("--churn")) {
+            start("churning-1", Load::churn);
         }
         serve(number(options, "--port", 8080));
     }
@@ -145,6 +148,15 @@ public final class Load {
         long number = 1;
         while (number != 0) {
             number = number * 6364136223846793005L + 1442695040888963407L | 1;
+        }
+    }
+
+    /** A full collection, as much rest, and so on: half of those who look look into a collection. */
+    private static void churn() throws InterruptedException {
+        while (true) {
+            long started = System.nanoTime();
+            System.gc();
+            Thread.sleep((System.nanoTime() - started) / 1_000_000);
         }
     }
 

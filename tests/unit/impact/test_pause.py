@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
-import struct
+import time
 from dataclasses import replace
 
 import pytest
 
 from jvmdiag.attach.rung import Reach, Speaker
 from jvmdiag.errors import ConnectionLost
-from jvmdiag.impact.pause import MeteredSpeaker, SafepointCounters, counters_of, pause_between
+from jvmdiag.impact.pause import (
+    MeteredSpeaker,
+    SafepointCounters,
+    counters_of,
+    pause_between,
+    takes_safepoints,
+)
+from jvmdiag.jvm.perfdata import parse_perfdata
+from jvmdiag.model import Pause
 from tests.fakes import FakeHost, done
 from tests.unit.jvm.probe_case import the_jvm_of
+from tests.unit.jvm.test_perfdata import made
 
 JVM = replace(the_jvm_of("jdk17-listening-host"), perfdata="/tmp/hsperfdata_app/1")
 PATH = ("cat", "/proc/7/root/tmp/hsperfdata_app/1")
 NS = 1_000_000_000
 
 
-def perfdata(count: int, at_ns: int, reaching_ns: int) -> bytes:
-    """A file of format 2.0 with the four counters that matter."""
-    names = ("sun.rt.safepoints", "sun.rt.safepointTime", "sun.rt.safepointSyncTime", "sun.os.hrt.frequency")
-    entries = b""
-    for name, value in zip(names, (count, at_ns, reaching_ns, NS), strict=True):
-        text = name.encode() + b"\0"
-        text += bytes(-len(text) % 8 + 4)
-        entries += struct.pack("<iiiBBBBi", 20 + len(text) + 8, 20, 0, ord("J"), 0, 0, 0, 20 + len(text))
-        entries += text + struct.pack("<q", value)
-    return struct.pack("<4sBBBBiiqii", b"\xca\xfe\xc0\xc0", 1, 2, 0, 1, 0, 0, 0, 32, 4) + entries
+def perfdata(count: int, at_ns: int, reaching_ns: int, **more: int) -> bytes:
+    return made(
+        {
+            "sun.rt.safepoints": count,
+            "sun.rt.safepointTime": at_ns,
+            "sun.rt.safepointSyncTime": reaching_ns,
+            "sun.os.hrt.frequency": NS,
+            **{f"sun.gc.collector.0.{name}": value for name, value in more.items()},
+        }
+    )
 
 
 class Answering(Speaker):
@@ -80,41 +89,109 @@ def test_counters_that_are_missing_are_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "safepoints", "exact"),
+    ("line", "major", "takes"),
     [
-        ("GC.heap_dump", 1, True),
-        ("GC.heap_dump", 2, False),
-        ("Thread.print -l", 3, True),
-        ("Thread.print", 4, False),
+        ("GC.heap_dump -all /x", 17, 1),
+        ("GC.class_histogram", 25, 1),
+        ("Thread.print -l", 11, 3),
+        ("Thread.print", 17, 3),
+        ("Thread.print", 21, 2),
+        ("Thread.print", 25, 2),
     ],
 )
-def test_more_safepoints_than_the_question_takes_make_it_at_most(
-    line: str, safepoints: int, exact: bool
+def test_a_question_takes_as_many_safepoints_as_were_measured(line: str, major: int, takes: int) -> None:
+    assert takes_safepoints(line, major) == takes
+
+
+BEFORE = SafepointCounters(10, 1.0, 0.25)
+
+
+def test_a_pause_is_what_lies_between_two_readings() -> None:
+    assert pause_between(BEFORE, SafepointCounters(11, 3.0, 0.5), 1, 2.1) == Pause(2.0, 0.25, 1, True)
+
+
+@pytest.mark.parametrize(
+    ("before", "safepoints", "asked_s"),
+    [
+        (BEFORE, 2, 9.0),  # more than it takes
+        (replace(BEFORE, collecting=True), 1, 9.0),  # counted before, its time comes after
+        (BEFORE, 1, 1.5),  # more time than the question took
+    ],
+)
+def test_what_may_hold_the_applications_own_stops_is_at_most(
+    before: SafepointCounters, safepoints: int, asked_s: float
 ) -> None:
-    before, after = SafepointCounters(10, 1.0, 0.25), SafepointCounters(10 + safepoints, 3.0, 0.5)
-    pause = pause_between(before, after, line)
-    assert (pause.seconds, pause.reaching_s, pause.safepoints, pause.exact) == (2.0, 0.25, safepoints, exact)
+    pause = pause_between(before, SafepointCounters(10 + safepoints, 3.0, 0.5), 1, asked_s)
+    assert pause is not None and (pause.seconds, pause.exact) == (2.0, False)
+
+
+@pytest.mark.parametrize("after", [BEFORE, SafepointCounters(11, 1.0, 0.25), SafepointCounters(3, 0.5, 0.1)])
+def test_counters_that_did_not_move_are_no_pause_of_nothing(after: SafepointCounters) -> None:
+    assert pause_between(BEFORE, after, 1, 9.0) is None
+
+
+@pytest.mark.parametrize(("entry", "exit_", "collecting"), [(5, 4, True), (5, 6, False), (0, 0, False)])
+def test_a_collection_under_way_is_seen(entry: int, exit_: int, collecting: bool) -> None:
+    data = perfdata(5, NS, 0, lastEntryTime=entry, lastExitTime=exit_)
+    found = counters_of(parse_perfdata(data), 17)
+    assert found is not None and found.collecting is collecting
 
 
 def test_it_reads_before_and_after_the_question() -> None:
-    speaker, host = metered(perfdata(5, NS, 0), perfdata(6, 3 * NS, NS // 2))
+    speaker, _ = metered(perfdata(5, NS, 0), perfdata(6, NS + NS // 2000, NS // 10000))
     assert speaker.ask("GC.heap_dump /x", 9) == b"the answer"
     assert speaker.pause is not None
-    assert (speaker.pause.seconds, speaker.pause.safepoints) == (2.5, 1)
-    assert [asked.argv for asked in host.asked] == [PATH, PATH]
+    assert speaker.pause.seconds == pytest.approx(0.0006)
+    assert speaker.pause.reaching_s == pytest.approx(0.0001)
+    assert (speaker.pause.safepoints, speaker.pause.exact) == (1, True)
 
 
-def test_counters_that_the_vm_thread_has_not_written_yet_are_read_again() -> None:
-    old = perfdata(5, NS, 0)
-    speaker, host = metered(old, old, old, perfdata(6, 2 * NS, 0))
+def test_a_safepoint_that_has_begun_and_not_ended_is_waited_for() -> None:
+    begun = perfdata(6, NS, 0)
+    speaker, host = metered(perfdata(5, NS, 0), begun, begun, begun, perfdata(6, 2 * NS, 0))
     speaker.ask("GC.heap_dump /x", 9)
     assert speaker.pause is not None and speaker.pause.seconds == 1.0
-    assert len(host.asked) == 4
+    assert len(host.asked) == 6
+
+
+def test_a_later_safepoint_of_the_same_question_is_waited_for() -> None:
+    speaker, _ = metered(
+        perfdata(5, NS, 0), perfdata(6, NS + 1000, 0), perfdata(8, NS + 1000, 0), perfdata(8, NS + 9000, 0)
+    )
+    speaker.ask("Thread.print", 9)
+    assert speaker.pause is not None
+    assert speaker.pause.safepoints == 3
+    assert speaker.pause.seconds == pytest.approx(9e-6)
+
+
+def test_a_file_that_never_moves_gives_none_within_a_bound() -> None:
+    speaker, _ = metered(perfdata(5, NS, 0))
+    started = time.monotonic()
+    assert speaker.ask("GC.heap_dump /x", 9) == b"the answer"
+    assert speaker.pause is None
+    assert time.monotonic() - started < 10
+
+
+def test_a_reading_ahead_is_that_of_the_next_question_only() -> None:
+    speaker, host = metered(perfdata(5, NS, 0), perfdata(6, 2 * NS, 0))
+    speaker.read_ahead()
+    assert len(host.asked) == 1
+    speaker.ask("GC.heap_dump /x", 9)
+    assert speaker.pause is not None and speaker.pause.seconds == 1.0
+    speaker.ask("GC.heap_dump /x", 9)
+    assert speaker.pause is None
 
 
 @pytest.mark.parametrize(
     "readings",
-    [(done("", 1),), (b"no perfdata",), (ConnectionLost("gone"),), (perfdata(5, 1, 1), TimeoutError())],
+    [
+        (done("", 1),),
+        (b"no perfdata",),
+        (ConnectionLost("gone"),),
+        (perfdata(5, 1, 1), TimeoutError()),
+        (perfdata(5, 1, 1), OSError("no file descriptor")),
+        (perfdata(5, 1, 1), RuntimeError("can't start new thread")),
+    ],
 )
 def test_counters_that_cannot_be_read_cost_the_answer_nothing(
     readings: tuple[bytes | Exception, ...],
