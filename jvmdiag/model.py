@@ -17,8 +17,20 @@ class Owner:
         return f"{self.uid}:{self.gid}"
 
 
+class _Ended:
+    """A command's end, of which the last word on stderr can be told."""
+
+    stderr: bytes
+
+    @property
+    def complaint(self) -> str:
+        """The last line of stderr, for a message; empty where there is none."""
+        lines = self.stderr.decode("utf-8", "replace").strip().splitlines()
+        return lines[-1].strip() if lines else ""
+
+
 @dataclass(frozen=True)
-class Completed:
+class Completed(_Ended):
     """A command that ran to its end. `exit_code` is 128 + n where signal n ended it."""
 
     argv: tuple[str, ...]
@@ -35,25 +47,14 @@ class Completed:
     def text(self) -> str:
         return self.stdout.decode("utf-8", "replace")
 
-    @property
-    def complaint(self) -> str:
-        """The last line of stderr, for a message; empty where there is none."""
-        lines = self.stderr.decode("utf-8", "replace").strip().splitlines()
-        return lines[-1].strip() if lines else ""
-
 
 @dataclass(frozen=True)
-class StreamEnd:
+class StreamEnd(_Ended):
     """How a stream ended. `exit_code` is None where the far side could not say (cut)."""
 
     exit_code: int | None
     stderr: bytes
     size_bytes: int
-
-    @property
-    def complaint(self) -> str:
-        lines = self.stderr.decode("utf-8", "replace").strip().splitlines()
-        return lines[-1].strip() if lines else ""
 
 
 @dataclass(frozen=True)
