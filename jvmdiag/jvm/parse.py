@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from jvmdiag.jvm.options import attach_disabled_by, split_command, split_variable
@@ -43,68 +44,119 @@ def _complete(pid: str, sections: Sections) -> bool:
     return all(sections.get((name, pid)) for name in ("status", "stat", "cmdline"))
 
 
-def _jvm(pid: str, sections: Sections) -> Jvm:
-    def text(name: str) -> str:
-        return sections.get((name, pid), b"").decode("utf-8", "replace")
+@dataclass(frozen=True)
+class _Told:
+    """What the probe told of one process. Paths, names and arguments are bytes of any encoding."""
 
-    status = _status(text("status"))
-    state, start_ticks = _stat(text("stat"))
-    self_mnt, stdout_of_pid1 = _lines(sections.get(("self",), b"").decode(), 2)
-    java, cwd, mnt_ns, stdout = _lines(text("links"), 4)
-    command = tuple(text("cmdline").rstrip("\0").split("\0"))
-    options, main = split_command(command)
-    variables = _variables(text("options"))
+    pid: str
+    sections: Sections
+
+    def text(self, name: str) -> str:
+        return self._decoded(name, self.pid)
+
+    def common(self, name: str) -> str:
+        """A section that is about the place that looked."""
+        return self._decoded(name)
+
+    def _decoded(self, *key: str) -> str:
+        return self.sections.get(key, b"").decode("utf-8", "replace")
+
+
+def _jvm(pid: str, sections: Sections) -> Jvm:
+    told = _Told(pid, sections)
+    jvm = _process(told)
+    for add in (_with_options, _with_runtime, _with_attach, _with_surroundings):
+        jvm = add(jvm, told)
+    return jvm
+
+
+def _process(told: _Told) -> Jvm:
+    """What everybody may read of a process, and which VM it is."""
+    status = _status(told.text("status"))
+    state, start_ticks = _stat(told.text("stat"))
+    java, cwd, *_ = _lines(told.text("links"), 4)
+    command = tuple(told.text("cmdline").rstrip("\0").split("\0"))
     owner = Owner(_numbers(status.get("Uid", ""))[1], _numbers(status.get("Gid", ""))[1])
-    nspids = tuple(_numbers(status.get("NSpid", pid))) or (int(pid),)
-    release = _release(text("release"))
-    perf_path, perf = _perfdata(pid, owner, text("passwd"), sections)
-    in_force = (*variables.get("JAVA_TOOL_OPTIONS", ()), *variables.get("JDK_JAVA_OPTIONS", ()), *options)
-    sources = (
-        ("JAVA_TOOL_OPTIONS", variables.get("JAVA_TOOL_OPTIONS", ())),
-        ("JDK_JAVA_OPTIONS", variables.get("JDK_JAVA_OPTIONS", ())),
-        ("its command line", options),
-        ("_JAVA_OPTIONS", variables.get("_JAVA_OPTIONS", ())),
-    )
-    uptime_s = float((sections.get(("uptime",), b"0").split() or [b"0"])[0]) - start_ticks / _TICKS_PER_S
     return Jvm(
-        pid=int(pid),
-        nspids=nspids,
+        pid=int(told.pid),
+        nspids=tuple(_numbers(status.get("NSpid", told.pid))) or (int(told.pid),),
         start_ticks=start_ticks,
         owner=owner,
-        user=_user_name(owner.uid, text("passwd")),
+        user=_user_name(owner.uid, told.text("passwd")),
         state=state,
-        vm=_vm(text("library")),
+        vm=_vm(told.text("library")),
         java=java,
         java_home=_home(java),
         command=command,
-        main=main,
+        main=split_command(command)[1],
         cwd=cwd,
-        uptime_s=max(uptime_s, 0.0),
+        uptime_s=_uptime_s(told.common("uptime"), start_ticks),
         threads=int(status.get("Threads", "0")),
         rss_bytes=(_numbers(status.get("VmRSS", "0")) or [0])[0] * 1024,
         sigquit=_sigquit(status),
-        readable=("readable", pid) in sections,
-        seen_as_root=sections.get(("user",), b"").split()[:1] == [b"0"],
-        version=str(perf.get("java.property.java.version") or "") or release.get("JAVA_VERSION"),
-        vm_name=str(perf.get("java.property.java.vm.name") or "") or None,
-        options=(*in_force, *variables.get("_JAVA_OPTIONS", ())),
-        heap=heap_of(perf),
-        perfdata=perf_path,
-        attach_disabled_by=attach_disabled_by(sources),
-        attach_listening=bool(text("listening").strip()),
-        stale_trigger=text("trigger").strip().partition("\n")[0] or None,
-        tools=tuple(text("tools").split()),
-        shell=bool(text("shell").strip()),
-        tmp_is_ours=_may_write(text("tmp"), owner),
+        readable=("readable", told.pid) in told.sections,
+        seen_as_root=told.common("user").split()[:1] == ["0"],
+    )
+
+
+def _with_options(jvm: Jvm, told: _Told) -> Jvm:
+    variables = _variables(told.text("options"))
+    # In the order in which the JVM reads them: the last word counts.
+    sources = (
+        ("JAVA_TOOL_OPTIONS", variables.get("JAVA_TOOL_OPTIONS", ())),
+        ("JDK_JAVA_OPTIONS", variables.get("JDK_JAVA_OPTIONS", ())),
+        ("its command line", split_command(jvm.command)[0]),
+        ("_JAVA_OPTIONS", variables.get("_JAVA_OPTIONS", ())),
+    )
+    options = tuple(option for _, words in sources for option in words)
+    return replace(jvm, options=options, attach_disabled_by=attach_disabled_by(sources))
+
+
+def _with_runtime(jvm: Jvm, told: _Told) -> Jvm:
+    """What its performance data and the `release` file of its Java home say."""
+    release = _release(told.text("release"))
+    path, counters = _perfdata(told.pid, jvm.owner, told.text("passwd"), told.sections)
+    return replace(
+        jvm,
+        version=str(counters.get("java.property.java.version") or "") or release.get("JAVA_VERSION"),
+        vm_name=str(counters.get("java.property.java.vm.name") or "") or None,
+        heap=heap_of(counters),
+        perfdata=path,
         jcmd_module="jdk.jcmd" in release.get("MODULES", "").split(),
-        interpreters=tuple(sections.get(("interpreters",), b"").decode().split()),
-        mounts=_mounts(text("mounts")),
-        memory=_memory(text("memory")),
+        tools=tuple(told.text("tools").splitlines()),
+    )
+
+
+def _with_attach(jvm: Jvm, told: _Told) -> Jvm:
+    """What decides whether and by whom it can be attached to."""
+    return replace(
+        jvm,
+        attach_listening=bool(told.text("listening").strip()),
+        stale_trigger=told.text("trigger").strip().partition("\n")[0] or None,
+        tmp_is_ours=_may_write(told.text("tmp"), jvm.owner),
+        shell=bool(told.text("shell").strip()),
+        interpreters=tuple(told.common("interpreters").splitlines()),
+    )
+
+
+def _with_surroundings(jvm: Jvm, told: _Told) -> Jvm:
+    """Its mounts, its memory limit, its stdout and its mount namespace."""
+    self_mnt, stdout_of_pid1 = _lines(told.common("self"), 2)
+    _, _, mnt_ns, stdout = _lines(told.text("links"), 4)
+    return replace(
+        jvm,
+        mounts=_mounts(told.text("mounts")),
+        memory=_memory(told.text("memory")),
         stdout=stdout,
         stdout_is_of_pid1=bool(stdout) and stdout == stdout_of_pid1,
         mnt_ns=mnt_ns,
         shares_mnt_ns=bool(mnt_ns) and mnt_ns == self_mnt,
     )
+
+
+def _uptime_s(uptime: str, start_ticks: int) -> float:
+    since_boot_s = float((uptime.split() or ["0"])[0])
+    return max(since_boot_s - start_ticks / _TICKS_PER_S, 0.0)
 
 
 def _status(text: str) -> dict[str, str]:

@@ -158,6 +158,42 @@ def test_the_memory_limit_counts_no_reclaimable_cache_as_use(printed: str, limit
     assert with_section("memory", printed).memory == limit
 
 
+LATIN = b"/home/Andr\xe9"
+
+
+@pytest.mark.parametrize("section", ["self", "interpreters", "uptime", "user"])
+def test_what_the_place_says_may_be_of_any_encoding(section: str) -> None:
+    mark = f"\n@@{TOKEN} {section}\n".encode()
+    output = output_of(INSIDE)
+    at = output.index(mark) + len(mark)
+    text = b"9 " + LATIN if section == "uptime" else LATIN
+    [jvm] = parse_probe(output[:at] + text + b"\n" + output[at:], TOKEN)
+    assert jvm.main == "Load"
+
+
+@pytest.mark.parametrize("section", ["cmdline", "links", "options", "passwd", "release", "mounts", "tools"])
+def test_what_a_jvm_says_may_be_of_any_encoding(section: str) -> None:
+    mark = f"\n@@{TOKEN} {section} 1\n".encode()
+    output = output_of(INSIDE)
+    at = output.index(mark) + len(mark)
+    [jvm] = parse_probe(output[:at] + LATIN + b"=" + output[at:], TOKEN)
+    assert jvm.pid == 1
+
+
+def test_a_command_line_of_any_encoding_keeps_its_words() -> None:
+    jvm = parsed(b"java\0-Xmx128m\0", b"java\0-Dhome=" + LATIN + b"\0")
+    assert "-Dhome=/home/Andr\ufffd" in jvm.options
+
+
+def test_a_path_of_a_tool_or_an_interpreter_may_hold_blanks() -> None:
+    output = output_of(INSIDE)
+    mark = f"\n@@{TOKEN} interpreters\n".encode()
+    output = output.replace(mark, mark + b"/opt/my tools/python3\n")
+    [jvm] = parse_probe(output, TOKEN)
+    assert jvm.interpreters[0] == "/opt/my tools/python3"
+    assert with_section("tools", "/opt/my java/bin/jcmd\n").tools == ("/opt/my java/bin/jcmd",)
+
+
 def test_what_belongs_to_another_user_is_known_by_what_everybody_may_read() -> None:
     jvm = the_jvm_of("another-user-inside")
     assert (jvm.readable, jvm.main, jvm.state, jvm.vm) == (False, "Load", "S", Vm.UNKNOWN)
