@@ -109,13 +109,18 @@ def _shown(place: ContainerPlace, image: str) -> str:
 
 
 def _speaker(view: View, pid: int, user: Owner | None, image: str) -> Speaker | None:
-    """A speaker by the means of this sidecar; None where it takes more capabilities."""
+    """A speaker by the means of this sidecar; None where it takes more capabilities.
+
+    Raises AttachRefused for what only a look from here shows to be no JVM to attach to.
+    """
     jvms = look(view, user)
     if jvms is None:
         raise NoImage(f"the image {image} has no shell", advice="name a JDK image with one: --jdk-image NAME")
     jvm = next((j for j in jvms if j.pid == pid), None)
     if jvm is None or not jvm.readable:
         return None
+    if obstacle := attach_obstacle(jvm):
+        raise AttachRefused("the JVM can't be attached to", why=obstacle)
     reach = Reach(view.host, f"/proc/{pid}/root", user)
     if preferred_interpreter(jvm):
         return _named(DirectSpeaker(view.host, jvm, reach), f"sidecar of {image}")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from jvmdiag.attach.rung import (
+    NO_HOTSPOT,
     THREAD_PRINT,
     NotReady,
     Reach,
@@ -52,6 +53,8 @@ class Quit(Rung):
             return NotReady(f"the process is stopped (state {jvm.state}): it would print only after SIGCONT")
         if not jvm.readable:
             return NotReady(not_ours(jvm))
+        if jvm.vm is not Vm.HOTSPOT:
+            return NotReady(NO_HOTSPOT)
         return _where_stdout_goes(scene)
 
     @contextmanager

@@ -12,6 +12,8 @@ from jvmdiag.hosts.place import ContainerPlace, Place, View, ViewKind
 from jvmdiag.model import Jvm, Owner, SigQuit, Vm
 
 THREAD_PRINT = "Thread.print"
+# SIGQUIT ends many a program that catches it: those in Go, for one.
+NO_HOTSPOT = "it is not known to be a HotSpot JVM: no libjvm.so is seen in its memory map"
 
 
 @dataclass(frozen=True)
@@ -119,9 +121,14 @@ def not_ours(jvm: Jvm) -> str:
 
 
 def attach_obstacle(jvm: Jvm) -> str | None:
-    """Why no client at all could attach to this JVM, or None. Each is known before a signal is sent."""
+    """Why no client at all could attach to this JVM, or None. Each is known before a signal is sent.
+
+    Of a JVM that is not `readable` most is not known.
+    """
     if jvm.vm is Vm.OPENJ9:
         return "it is an OpenJ9 VM, which does not speak HotSpot's attach protocol"
+    if jvm.readable and jvm.vm is not Vm.HOTSPOT:
+        return NO_HOTSPOT
     if jvm.state in ("T", "t"):
         return f"the process is stopped (state {jvm.state}): it cannot answer until it gets SIGCONT"
     if jvm.attach_disabled_by:

@@ -7,6 +7,13 @@ unset LC_ALL LANG
 section() { printf '\n@@%s %s\n' "$token" "$*"; }
 link() { readlink "$1" 2>/dev/null || printf '\n'; }
 show() { cat "$1" 2>/dev/null; }
+# The library of the VM in process $1, also without grep. OpenJ9 maps a libjvm.so of its own beside its VM.
+library() {
+    case $(show "$1/maps") in
+    */libj9vm*) echo libj9vm.so ;;
+    */libjvm.so*) echo libjvm.so ;;
+    esac
+}
 cd /proc || exit 1
 
 section self; link self/ns/mnt; link "${pid1:-1}/fd/1"
@@ -14,13 +21,17 @@ section uptime; show uptime
 section interpreters; command -v python3; command -v perl
 section user; id -u; id -g
 
-jvms=$(grep -l -E 'lib(jvm|j9vm[0-9]*)\.so' [0-9]*/maps 2>/dev/null)
-seen=" "
-for f in $jvms; do seen="$seen${f%/maps} "; done
-# A process whose maps are not for us to read is known by its name only.
+if command -v grep >/dev/null; then
+    mapped=$(grep -l -E '/lib(jvm\.so|j9vm)' [0-9]*/maps 2>/dev/null)
+else
+    mapped=$(for f in [0-9]*/maps; do [ -n "$(library "${f%/maps}")" ] && echo "$f"; done)
+fi
+seen=
+for f in $mapped; do seen="$seen ${f%/maps}"; done
+# A process whose maps are not for us to read is known by its name only: anybody can be called java.
 for f in [0-9]*/comm; do
-    read -r name <"$f" || continue
-    [ "$name" = java ] && case $seen in *" ${f%/comm} "*) ;; *) seen="$seen${f%/comm} " ;; esac
+    read -r name <"$f" && [ "$name" = java ] || continue
+    read -r name <"${f%/comm}/maps" || seen="$seen ${f%/comm}"
 done 2>/dev/null
 space=
 if [ -n "$pid1" ]; then
@@ -45,7 +56,7 @@ for p in $seen; do
     [ -d "$root/." ] || continue
     section readable "$p"
     section shell "$p"; { [ -e "$root/bin/sh" ] || [ -L "$root/bin/sh" ]; } && echo yes
-    section library "$p"; grep -o -m 1 -E 'lib(jvm|j9vm[0-9]*)\.so' "$p/maps" 2>/dev/null
+    section library "$p"; library "$p"
     section options "$p"
     tr '\0' '\n' <"$p/environ" 2>/dev/null | grep -E '^(JAVA_TOOL_OPTIONS|JDK_JAVA_OPTIONS|_JAVA_OPTIONS)='
     section passwd "$p"; show "$root/etc/passwd"

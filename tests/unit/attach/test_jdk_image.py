@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from jvmdiag.attach.jdk_image import PRIVILEGED, JdkImage, ask_image, attempts, image_name, provide
+from jvmdiag.attach.jdk_image import PRIVILEGED, JdkImage, _speaker, ask_image, attempts, image_name, provide
 from jvmdiag.attach.rung import ImageChoice, NotReady, Ready
-from jvmdiag.errors import NoImage
-from jvmdiag.hosts.place import ContainerPlace, ViewKind
-from jvmdiag.model import Owner
-from tests.fakes import FakeHost, done
-from tests.unit.jvm.probe_case import the_jvm_of
+from jvmdiag.errors import AttachRefused, NoImage
+from jvmdiag.hosts.place import ContainerPlace, View, ViewKind
+from jvmdiag.model import Completed, Owner
+from tests.fakes import Asked, FakeHost, done
+from tests.unit.jvm.probe_case import TOKEN, output_of, the_jvm_of
 from tests.unit.scenes import EngineClient, in_a_container, on_a_machine
 
 TOMCAT = the_jvm_of("tomcat-inside")
@@ -69,6 +69,17 @@ def test_what_no_client_could_pass_a_sidecar_cannot_either(case: str, reason: st
     answer = JdkImage().probe(in_a_container(the_jvm_of(case), client=client), "VM.version")
     assert isinstance(answer, NotReady)
     assert reason in answer.reason
+
+
+def test_what_only_a_sidecar_can_see_is_an_obstacle_too() -> None:
+    def look(asked: Asked) -> Completed:
+        printed = output_of("options-and-limit-inside")
+        return done(printed.replace(TOKEN.encode(), asked.argv[3].encode()))
+
+    host = FakeHost({lambda argv: argv[:2] == ("sh", "-s"): look})
+    with pytest.raises(AttachRefused, match="DisableAttachMechanism"):
+        _speaker(View(host, ViewKind.SIDECAR), 1, UNKNOWN.owner, TEMURIN)
+    assert len(host.asked) == 1
 
 
 def test_beside_a_machine_there_is_no_place_for_a_sidecar() -> None:

@@ -90,6 +90,7 @@ def refusal(scene: Scene, line: str = "Thread.print") -> str:
         (TOMCAT, "GC.heap_dump", "a thread dump and nothing else"),
         (TOMCAT, "Thread.print -l", "without the locks"),
         (replace(TOMCAT, vm=Vm.OPENJ9), "Thread.print", "javacore"),
+        (replace(TOMCAT, vm=Vm.UNKNOWN), "Thread.print", "no libjvm.so"),
         (the_jvm_of("xrs-unknown-uid-inside"), "Thread.print", "not caught by it (default): it could end"),
         (replace(TOMCAT, sigquit=SigQuit.IGNORED), "Thread.print", "not caught by it (ignored)"),
         (replace(TOMCAT, sigquit=SigQuit.UNKNOWN), "Thread.print", "not caught by it (unknown)"),

@@ -83,10 +83,11 @@ QUIET = replace(TOMCAT, attach_listening=False)
         (the_jvm_of("stopped-stale-trigger-host"), "stopped (state T)"),
         (replace(TOMCAT, state="t"), "stopped (state t)"),
         (replace(TOMCAT, vm=Vm.OPENJ9), "OpenJ9"),
+        (replace(TOMCAT, vm=Vm.UNKNOWN), "no libjvm.so"),
         (replace(QUIET, sigquit=SigQuit.DEFAULT), "does not catch SIGQUIT"),
         (replace(QUIET, sigquit=SigQuit.IGNORED), "does not catch SIGQUIT"),
     ],
-    ids=["disabled", "read-only-tmp", "stopped", "traced", "openj9", "xrs", "ignored"],
+    ids=["disabled", "read-only-tmp", "stopped", "traced", "openj9", "no-jvm", "xrs", "ignored"],
 )
 def test_what_no_client_could_pass_is_said_before_a_signal_is_sent(jvm: Jvm, says: str) -> None:
     assert says in str(attach_obstacle(jvm))
