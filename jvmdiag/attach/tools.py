@@ -93,6 +93,8 @@ class Tools(Rung):
             return NotReady(obstacle)
         if not jvm.readable:
             return NotReady(not_ours(jvm))
+        if scene.view.kind is ViewKind.MACHINE and len(jvm.nspids) > 1:
+            return NotReady("it is in a container, and its tools can be run from inside only")
         if scene.view.kind is ViewKind.SIDECAR or not jvm.shell:
             return NotReady("there is no shell in the container to run a tool with")
         if isinstance(scene.place, ContainerPlace) and (why := _no_memory_for_it(jvm)):

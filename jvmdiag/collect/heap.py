@@ -242,6 +242,6 @@ def require_room_here(job: Job, estimate: int) -> None:
 def reopen(job: Job, journal: Journal, scene: Scene, stack: ExitStack) -> Reach:
     """A new connection to the same JVM; it closes with `stack`. Raises what connecting raises, and JvmGone."""
     place = stack.enter_context(open_place(job.target, job.access, journal))
-    view, jvms = see(place, scene.image, stack, sudo=job.access.sudo)
-    same = [j for j in jvms if (j.nspid, j.start_ticks) == (scene.jvm.nspid, scene.jvm.start_ticks)]
-    return reach_of(view, same[0] if same else scene.jvm)
+    sight = see(place, scene.image, stack, job.jvm, sudo=job.access.sudo)
+    same = [j for j in sight.jvms if (j.nspid, j.start_ticks) == (scene.jvm.nspid, scene.jvm.start_ticks)]
+    return reach_of(sight.view, same[0] if same else scene.jvm)

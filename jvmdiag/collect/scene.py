@@ -22,9 +22,8 @@ from jvmdiag.errors import (
 )
 from jvmdiag.hosts.base import Recorder
 from jvmdiag.hosts.opening import open_place
-from jvmdiag.hosts.place import ContainerPlace, Place, View
-from jvmdiag.jvm.discovery import check_selector, discover, look, pick
-from jvmdiag.model import Jvm
+from jvmdiag.hosts.place import ContainerPlace, Place
+from jvmdiag.jvm.discovery import Sight, check_selector, discover, look
 
 # Temurin's images, and most others, say which Java they run.
 _VERSION_VARIABLE = "JAVA_VERSION="
@@ -51,18 +50,21 @@ def open_scene(job: Job, record: Recorder) -> Iterator[Scene]:
     check_selector(job.jvm)
     with open_place(job.target, job.access, record) as place, ExitStack() as stack:
         try:
-            view, jvms = see(place, job.image, stack, sudo=job.access.sudo)
-            yield Scene(place, view, pick(jvms, job.jvm, place.name), job.image)
+            sight = see(place, job.image, stack, job.jvm, sudo=job.access.sudo)
+            yield Scene(place, sight.view, sight.pick(job.jvm, place.name), job.image)
         except _MAY_BE_ITS_END as error:
             raise how_it_ended(place) or error from None
 
 
 def see(
-    place: Place, image: ImageChoice, stack: ExitStack, *, sudo: bool = False
-) -> tuple[View, tuple[Jvm, ...]]:
-    """The JVMs of `place`, through a sidecar (closed with `stack`) where nothing else can look."""
-    if seen := discover(place, sudo=sudo):
-        return seen
+    place: Place, image: ImageChoice, stack: ExitStack, wanted: str | None = None, *, sudo: bool = False
+) -> Sight:
+    """The JVMs of `place`, through a sidecar (closed with `stack`) where nothing else can look.
+
+    Those that `wanted` may mean are looked at closely: all without it.
+    """
+    if sight := discover(place, wanted, sudo=sudo):
+        return sight
     if not isinstance(place, ContainerPlace):
         raise NoJvm(
             f"{place.name} cannot be looked at",
@@ -84,7 +86,7 @@ def see(
     jvms = look(view)
     if jvms is None:
         raise NoImage(f"the image {name} has no shell", advice="name a JDK image with one: --jdk-image NAME")
-    return view, jvms
+    return Sight(view, jvms)
 
 
 def _major_of(place: ContainerPlace) -> str:

@@ -157,8 +157,10 @@ class UserSwitch:
                 return with_password(before, password, secrets.token_hex(8))
             if refusal_of(done) is not Refusal.NOT_ALLOWED:
                 break
-        self._password = None
-        raise self._refused(user, refusal_of(done) or Refusal.NOT_ALLOWED, done)
+        refusal = refusal_of(done) or Refusal.NOT_ALLOWED
+        if refusal is Refusal.PASSWORD:
+            self._password = None
+        raise self._refused(user, refusal, done)
 
     def _asked(self, user: Owner) -> str:
         if self._password is None:

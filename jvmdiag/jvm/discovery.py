@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -33,27 +33,61 @@ def look(view: View, user: Owner | None = None) -> tuple[Jvm, ...] | None:
         return None
 
 
-def look_closely(view: View, *, sudo: bool = False) -> tuple[Jvm, ...] | None:
-    """As `look`, and again as the owner of each JVM that is not for this user to read.
+@dataclass(frozen=True)
+class Sight:
+    """What a view sees. `refusals`: what sudo, where it was asked for, said of owners whose JVMs stayed closed."""
 
-    A JVM that stays closed is returned with `readable` false; with `sudo`, that was asked for, it raises
-    SudoRefused.
+    view: View
+    jvms: tuple[Jvm, ...]
+    refusals: Mapping[Owner, SudoRefused] = field(default_factory=dict)
+
+    def pick(self, wanted: str | None, where: str) -> Jvm:
+        """As `pick`; raises SudoRefused where sudo was refused for the JVM that is meant."""
+        jvm = pick(self.jvms, wanted, where)
+        if refusal := self.refusal(jvm):
+            raise refusal
+        return jvm
+
+    def refusal(self, jvm: Jvm) -> SudoRefused | None:
+        """Why sudo did not open this JVM; None where it did, or was not asked for."""
+        return None if jvm.readable else self.refusals.get(jvm.owner)
+
+
+def look_closely(view: View, wanted: str | None = None, *, sudo: bool = False) -> Sight | None:
+    """As `look`, and again as the owner of each JVM that `wanted` may mean and that is not for this user to read.
+
+    A JVM that stays closed is returned with `readable` false.
     """
     jvms = look(view)
-    closed = {j.owner for j in jvms or () if not j.readable}
-    seen: dict[int, Jvm] = {}
-    for owner in closed:
-        with contextlib.nullcontext() if sudo else contextlib.suppress(SudoRefused):
-            seen |= {j.pid: j for j in look(view, owner) or () if j.readable}
-    return None if jvms is None else tuple(seen.get(j.pid, j) for j in jvms)
+    if jvms is None:
+        return None
+    meant = _matching(jvms, wanted) if wanted else jvms
+    opened: dict[Owner, tuple[Jvm, ...]] = {}
+    refusals: dict[Owner, SudoRefused] = {}
+    for owner in dict.fromkeys(j.owner for j in meant if not j.readable):
+        try:
+            closely = look(view, owner)
+        except SudoRefused as error:
+            refusals[owner] = error
+        else:
+            opened[owner] = jvms if closely is None else closely
+    return Sight(view, tuple(_opened(jvms, opened)), refusals if sudo else {})
 
 
-def discover(place: Place, *, sudo: bool = False) -> tuple[View, tuple[Jvm, ...]] | None:
-    """The first view of `place` that can look, and what it sees; None where none can look."""
+def _opened(jvms: Sequence[Jvm], opened: Mapping[Owner, Sequence[Jvm]]) -> Iterator[Jvm]:
+    """Each as its owner sees it, where that was looked at; what the owner sees to be no JVM is left out."""
+    for jvm in jvms:
+        if jvm.readable or jvm.owner not in opened:
+            yield jvm
+        else:
+            yield from (j for j in opened[jvm.owner] if j.pid == jvm.pid)
+
+
+def discover(place: Place, wanted: str | None = None, *, sudo: bool = False) -> Sight | None:
+    """What the first view of `place` that can look sees, closely where `wanted` may be meant; None where none can."""
     for view in place.views():
-        jvms = look_closely(view, sudo=sudo)
-        if jvms is not None:
-            return view, jvms
+        if sight := look_closely(view, wanted, sudo=sudo):
+            return sight
     return None
 
 

@@ -52,7 +52,7 @@ def _jvm_row(one: Listed) -> tuple[str, ...]:
     vm = f"{jvm.vm.value if jvm.vm.value != 'unknown' else 'JVM'} {jvm.version or ''}".strip()
     return (
         one.target.removeprefix("docker://"),
-        str(jvm.nspid),
+        str(one.pid),
         jvm.user,
         vm,
         duration(jvm.uptime_s),
@@ -66,7 +66,7 @@ def _jvm_row(one: Listed) -> tuple[str, ...]:
 def why_not(listing: Listing) -> str:
     """For each JVM the methods that would not work, and why."""
     lines = [
-        f"{one.target} pid {one.jvm.pid}: {name}: {reason}"
+        f"{one.target} pid {one.pid}: {name}: {reason}"
         for one in listing.jvms
         for name, reason in one.methods
         if reason

@@ -135,6 +135,12 @@ def test_a_jvm_that_cannot_be_asked_with_tools_says_why(
     assert reason in answer.reason
 
 
+def test_a_jvm_in_a_container_of_another_engine_is_not_asked_with_tools_from_around_it() -> None:
+    answer = Tools().probe(on_a_machine(replace(WITH_JDK, pid=4711, nspids=(4711, 1))), "Thread.print")
+    assert isinstance(answer, NotReady)
+    assert "from inside only" in answer.reason
+
+
 def test_a_container_without_memory_for_a_second_jvm_gets_none() -> None:
     full = replace(WITH_JDK, memory=MemoryLimit(128 << 20, 100 << 20))
     answer = Tools().probe(in_a_container(full), "Thread.print")

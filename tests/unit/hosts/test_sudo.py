@@ -134,6 +134,26 @@ def test_a_password_goes_to_stdin_alone_and_is_asked_once() -> None:
         assert SECRET not in str(text)
 
 
+def test_a_password_that_was_right_is_not_asked_for_again_for_the_next_user() -> None:
+    prompts: list[str] = []
+
+    def ask(prompt: str) -> str:
+        prompts.append(prompt)
+        return SECRET
+
+    users, _ = switch(
+        {
+            (lambda argv: "-n" in argv): WANTS_PASSWORD,
+            is_password_probe: lambda asked: done("0\n") if "#0" in asked.argv else NOT_ALLOWED,
+        },
+        ask=ask,
+    )
+    with pytest.raises(SudoRefused, match="does not allow it"):
+        users.to(JVM)
+    assert users.to_root().stdin.startswith(SECRET.encode())
+    assert len(prompts) == 1
+
+
 def test_a_wrong_password_is_said_and_not_tried_again() -> None:
     refused = done(exit_code=1, stderr="Sorry, try again.\nsudo: 1 incorrect password attempt\n")
     users, host = switch(

@@ -10,6 +10,7 @@ import pytest
 from jvmdiag.errors import BadRequest, ConnectionLost, JvmGone, NoJvm, SeveralJvms, SudoRefused
 from jvmdiag.hosts.place import Machine, View, ViewKind
 from jvmdiag.jvm.discovery import (
+    Sight,
     check_selector,
     discover,
     look,
@@ -23,6 +24,8 @@ from tests.fakes import Answer, Asked, FakeHost, done
 from tests.unit.jvm.probe_case import TOKEN, output_of, the_jvm_of
 
 APP = Owner(1001, 1001)
+OTHER = Owner(1002, 1002)
+CLOSED = the_jvm_of("another-user-inside")
 TOMCAT = the_jvm_of("tomcat-inside")
 LOAD = the_jvm_of("not-pid1-inside")
 
@@ -66,34 +69,93 @@ def test_a_connection_that_breaks_while_looking_is_not_a_missing_shell() -> None
         look(a_view(ConnectionLost("gone"))[0])
 
 
+def seen_by(view: View, wanted: str | None = None, *, sudo: bool = False) -> Sight:
+    sight = look_closely(view, wanted, sudo=sudo)
+    assert sight is not None
+    assert sight.view is view
+    return sight
+
+
 def test_a_closed_jvm_is_looked_at_again_as_its_owner() -> None:
     def answer(asked: Asked) -> Completed:
         return recorded("options-and-limit-inside" if asked.user == APP else "another-user-inside")(asked)
 
     view, host = a_view(answer)
-    jvms = look_closely(view)
-    assert jvms is not None
-    assert [(jvm.readable, jvm.user) for jvm in jvms] == [(True, "app")]
+    assert [(jvm.readable, jvm.user) for jvm in seen_by(view).jvms] == [(True, "app")]
     assert [asked.user for asked in host.asked] == [None, APP]
 
 
 def test_a_jvm_that_stays_closed_is_returned_as_it_was_seen() -> None:
     view, host = a_view(recorded("another-user-inside"))
-    assert look_closely(view) == (the_jvm_of("another-user-inside"),)
+    assert seen_by(view).jvms == (CLOSED,)
     assert len(host.asked) == 2
 
 
-def test_a_jvm_whose_user_may_not_be_taken_is_returned_as_it_was_seen() -> None:
+def test_a_closed_process_that_its_owner_sees_to_be_no_jvm_is_left_out() -> None:
     def answer(asked: Asked) -> Answer:
-        return SudoRefused("no") if asked.user else recorded("another-user-inside")(asked)
+        nothing = f"\n@@{asked.argv[3]} end\n".encode()
+        return nothing if asked.user else recorded("another-user-inside")(asked)
 
-    assert look_closely(a_view(answer)[0]) == (the_jvm_of("another-user-inside"),)
+    assert seen_by(a_view(answer)[0]).jvms == ()
+
+
+def test_where_the_owner_cannot_look_either_the_jvm_is_returned_as_it_was_seen() -> None:
+    def answer(asked: Asked) -> Answer:
+        return done(exit_code=126) if asked.user else recorded("another-user-inside")(asked)
+
+    assert seen_by(a_view(answer)[0]).jvms == (CLOSED,)
 
 
 def test_a_jvm_that_opened_at_once_costs_one_look() -> None:
     view, host = a_view(recorded("tomcat-inside"))
-    assert look_closely(view) == (TOMCAT,)
+    assert seen_by(view).jvms == (TOMCAT,)
     assert len(host.asked) == 1
+
+
+def of_two_users(asked: Asked) -> Answer:
+    """Two closed JVMs: user 1001's Load, pid 1, and user 1002's Other, pid 8. sudo allows 1001 only."""
+    if asked.user == OTHER:
+        raise SudoRefused("not that one")
+    if asked.user:
+        return recorded("options-and-limit-inside")(asked)
+    first = output_of("another-user-inside")
+    sections = first[
+        first.index(f"\n@@{TOKEN} status 1\n".encode()) : first.index(f"\n@@{TOKEN} end".encode())
+    ]
+    second = sections.replace(b"1001", b"1002").replace(b"/opt/load\0Load\0", b"/opt\0Other\0")
+    for name in (b"status", b"stat", b"cmdline", b"links", b"passwd"):
+        second = second.replace(b" " + name + b" 1\n", b" " + name + b" 8\n")
+    end = f"\n@@{TOKEN} end\n".encode()
+    whole = first[: first.index(end.rstrip())] + second + end
+    return done(whole.replace(TOKEN.encode(), asked.argv[3].encode()))
+
+
+def test_only_the_owner_of_the_jvm_that_is_meant_is_asked_for() -> None:
+    view, host = a_view(of_two_users)
+    sight = seen_by(view, "Load", sudo=True)
+    assert sight.pick("Load", "there").readable
+    assert [asked.user for asked in host.asked] == [None, APP]
+    assert [jvm.main for jvm in sight.jvms] == ["Load", "Other"]
+
+
+def test_a_refusal_for_the_jvm_that_is_meant_is_an_error_when_it_is_picked() -> None:
+    view, host = a_view(of_two_users)
+    with pytest.raises(SudoRefused, match="not that one"):
+        seen_by(view, "8", sudo=True).pick("8", "there")
+    assert [asked.user for asked in host.asked] == [None, OTHER]
+
+
+def test_where_no_jvm_is_named_every_owner_is_asked_for_and_a_refusal_ends_nothing() -> None:
+    view, host = a_view(of_two_users)
+    sight = seen_by(view, sudo=True)
+    assert [asked.user for asked in host.asked] == [None, APP, OTHER]
+    assert [str(sight.refusal(jvm) or "") for jvm in sight.jvms] == ["", "not that one"]
+
+
+def test_without_sudo_a_closed_jvm_is_picked_for_the_rungs_to_say_whose_it_is() -> None:
+    sight = seen_by(a_view(of_two_users)[0], "Other")
+    assert not sight.pick("Other", "there").readable
+    assert sight.refusals == {}
 
 
 @dataclass(frozen=True)
@@ -111,7 +173,7 @@ def test_the_first_view_that_can_look_is_the_one() -> None:
     seeing, _ = a_view(recorded("tomcat-inside"))
     never, unasked = a_view(AssertionError("asked although another view could see"))
     place = Rooms("here", FakeHost(), (blind, seeing, never))
-    assert discover(place) == (seeing, (TOMCAT,))
+    assert discover(place) == Sight(seeing, (TOMCAT,))
     assert unasked.asked == []
     assert discover(Rooms("here", FakeHost(), (blind,))) is None
 

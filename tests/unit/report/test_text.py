@@ -50,7 +50,7 @@ READY = (("direct", ""), ("tools", "no jcmd"), ("jdk-image", "no image"), ("quit
 
 
 def test_a_jvm_is_one_line_with_the_methods_that_would_work() -> None:
-    listing = Listing((Listed("docker://web", TOMCAT, READY),))
+    listing = Listing((Listed("docker://web", TOMCAT, READY, 1),))
     head, line = jvms_table(listing).splitlines()
     assert head.split() == ["TARGET", "PID", "USER", "VM", "UP", "HEAP", "THREADS", "METHODS", "MAIN"]
     assert " ".join(line.split()) == (
@@ -61,7 +61,7 @@ def test_a_jvm_is_one_line_with_the_methods_that_would_work() -> None:
 
 def test_what_is_not_known_of_a_jvm_is_said_to_be_so() -> None:
     jvm = replace(TOMCAT, heap=None, version=None, vm=Vm.UNKNOWN, main="")
-    line = jvms_table(Listing((Listed("local://", jvm, (("direct", "no"),)),))).splitlines()[1]
+    line = jvms_table(Listing((Listed("local://", jvm, (("direct", "no"),), 4711),))).splitlines()[1]
     assert " JVM " in line
     assert " ? " in line
     assert " none " in line
@@ -74,7 +74,7 @@ def test_places_that_could_not_be_looked_at_are_named_below() -> None:
 
 
 def test_each_method_that_would_not_work_says_why() -> None:
-    text = why_not(Listing((Listed("docker://web", TOMCAT, READY),)))
+    text = why_not(Listing((Listed("docker://web", TOMCAT, READY, 1),)))
     assert text.splitlines() == [
         "docker://web pid 1: tools: no jcmd",
         "docker://web pid 1: jdk-image: no image",
