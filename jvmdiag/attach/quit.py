@@ -25,8 +25,6 @@ from jvmdiag.hosts.place import ContainerPlace, ViewKind
 from jvmdiag.jvm.discovery import require_still_there
 from jvmdiag.model import SigQuit, Vm
 
-# Logs of these drivers can be read back over the engine.
-_READABLE_DRIVERS = ("json-file", "local", "journald")
 _START = re.compile(
     rb"^(?:\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\r?\n)?Full thread dump [^\n]*\):\r?\n", re.MULTILINE
 )
@@ -67,8 +65,9 @@ def _where_stdout_goes(scene: Scene) -> Readiness:
     signal = f"kill -QUIT {scene.jvm.pid}"
     risk = "the dump is written into the JVM's own log, inside a safepoint"
     if isinstance(place, ContainerPlace) and (scene.jvm.stdout_is_of_pid1 or scene.container_pid == 1):
-        if place.facts.log_driver not in _READABLE_DRIVERS:
-            return NotReady(f"the container's log driver {place.facts.log_driver} can't be read back")
+        if not place.facts.log_kept:
+            driver = place.facts.log_driver
+            return NotReady(f"the container's log driver {driver} can't be read back, and no copy is kept")
         return Ready(
             "SIGQUIT, read back from the container's log",
             (signal, f"docker logs --since … {place.facts.name}"),

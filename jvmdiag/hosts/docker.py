@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property
 from typing import Any
 
 from jvmdiag.errors import (
+    AttachRefused,
     BadRequest,
     ConnectionLost,
     NoImage,
@@ -25,6 +26,8 @@ from jvmdiag.hosts.docker_client import import_docker, open_client, our_errors, 
 from jvmdiag.hosts.glance import glance
 
 _CREATING_S = 2.0
+# Log drivers that can be read back by themselves.
+_READABLE_DRIVERS = ("json-file", "local", "journald")
 _STATES = {
     "exited": "has exited",
     "created": "was never started",
@@ -49,6 +52,8 @@ class ContainerFacts:
     tty: bool
     log_driver: str
     env: tuple[str, ...]
+    log_kept: bool = True
+    """Whether the engine keeps a log that can be read back, as it does by itself for remote drivers since 20.10."""
 
 
 class Engine:
@@ -98,6 +103,7 @@ class Engine:
             tty=config["Tty"],
             log_driver=raw["HostConfig"]["LogConfig"]["Type"],
             env=tuple(config.get("Env") or ()),
+            log_kept=_keeps_log(raw["HostConfig"]["LogConfig"]),
         )
 
     def _inspect(self, name: str) -> Any:
@@ -154,9 +160,16 @@ class Engine:
         return f"exit code {state['ExitCode']}{killed}"
 
     def last_log_stamp(self, container_id: str) -> float:
-        """When the engine wrote the last line of the container's log, in its own clock; 0 where there is none."""
-        with our_errors():
-            line = self.client.logs(container_id, tail=1, timestamps=True)
+        """When the engine wrote the last line of the container's log, in its own clock; 0 where there is none.
+
+        Raises AttachRefused where there is no log to be read back: an engine before 20.10 keeps none of its own.
+        """
+        docker = import_docker()
+        try:
+            with our_errors():
+                line = self.client.logs(container_id, tail=1, timestamps=True)
+        except docker.errors.APIError as error:
+            raise AttachRefused("the container's log can't be read back", why=shorten(error)) from None
         stamp = line.rstrip(b"\n").rpartition(b"\n")[2].partition(b" ")[0].decode("ascii", "replace")
         return parse_stamp(stamp)
 
@@ -290,6 +303,14 @@ class Engine:
                 # 409: the engine is removing it already (auto_remove).
                 return
             time.sleep(0.1)
+
+
+def _keeps_log(config: Mapping[str, Any]) -> bool:
+    # The engine reads it as Go's ParseBool does, and takes what that does not know for true.
+    disabled = (config.get("Config") or {}).get("cache-disabled", "")
+    return config["Type"] in _READABLE_DRIVERS or (
+        config["Type"] != "none" and disabled.lower() in ("", "0", "f", "false")
+    )
 
 
 def parse_stamp(text: str) -> float:

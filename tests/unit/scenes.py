@@ -14,8 +14,12 @@ from tests.fakes import FakeHost
 CONTAINER = "c0ffee"
 
 
-def facts(*, log_driver: str = "json-file", env: tuple[str, ...] = ()) -> ContainerFacts:
-    return ContainerFacts(CONTAINER, "web", "tomcat:10", True, False, "running", 4711, False, log_driver, env)
+def facts(
+    *, log_driver: str = "json-file", log_kept: bool = True, env: tuple[str, ...] = ()
+) -> ContainerFacts:
+    return ContainerFacts(
+        CONTAINER, "web", "tomcat:10", True, False, "running", 4711, False, log_driver, env, log_kept
+    )
 
 
 class EngineClient:

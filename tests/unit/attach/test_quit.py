@@ -9,7 +9,7 @@ import pytest
 
 from jvmdiag.attach.quit import Quit, QuitSpeaker, ended_dump, whole_dump
 from jvmdiag.attach.rung import NotReady, Ready, Scene
-from jvmdiag.errors import CommandRefused, JvmGone, JvmHung
+from jvmdiag.errors import AttachRefused, CommandRefused, JvmGone, JvmHung
 from jvmdiag.hosts.place import ViewKind
 from jvmdiag.model import Jvm, SigQuit, Vm
 from tests.fakes import Asked, FakeHost, done
@@ -110,7 +110,23 @@ def test_a_container_whose_log_the_engine_keeps_is_ready() -> None:
 
 
 def test_a_log_that_the_engine_cannot_read_back_is_no_way() -> None:
-    assert "log driver syslog" in refusal(in_a_container(TOMCAT, about=facts(log_driver="syslog")))
+    assert "log driver syslog" in refusal(
+        in_a_container(TOMCAT, about=facts(log_driver="syslog", log_kept=False))
+    )
+
+
+def test_a_log_that_the_engine_turns_out_not_to_have_is_noticed_before_the_signal() -> None:
+    class Forgetful(EngineClient):
+        def logs(self, container: str, **_: object) -> bytes:
+            import docker
+
+            raise docker.errors.APIError("configured logging driver does not support reading")
+
+    host = FakeHost({("cat", "/proc/1/stat"): STAT})
+    scene = in_a_container(TOMCAT, host=host, client=Forgetful(), about=facts(log_driver="syslog"))
+    with pytest.raises(AttachRefused, match="does not support reading"):
+        QuitSpeaker(scene).ask("Thread.print", 5)
+    assert [asked.argv for asked in host.asked] == [("cat", "/proc/1/stat")]
 
 
 def test_a_file_is_read_back_wherever_the_jvm_is() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jvmdiag.errors import EngineUnreachable
-from jvmdiag.hosts.docker import ContainerFacts, Engine, host_process, parse_stamp
+from jvmdiag.hosts.docker import ContainerFacts, Engine, _keeps_log, host_process, parse_stamp
 from tests.fakes import FakeHost, done
 
 FACTS = ContainerFacts("c0ffee", "web", "tomcat:10", True, False, "running", 4711, False, "json-file", ())
@@ -25,6 +25,25 @@ FACTS = ContainerFacts("c0ffee", "web", "tomcat:10", True, False, "running", 471
 )
 def test_a_stamp_of_the_engine_is_unix_seconds_with_its_fraction(text: str, seconds: float) -> None:
     assert parse_stamp(text) == pytest.approx(seconds, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("driver", "options", "kept"),
+    [
+        ("json-file", {}, True),
+        ("local", None, True),
+        ("journald", {"cache-disabled": "true"}, True),
+        ("syslog", {"syslog-address": "udp://127.0.0.1:514"}, True),
+        ("gelf", {"cache-disabled": "False"}, True),
+        ("fluentd", {"cache-disabled": "true"}, False),
+        ("syslog", {"cache-disabled": "perhaps"}, False),
+        ("none", {}, False),
+    ],
+)
+def test_a_log_is_kept_by_its_driver_or_by_the_engines_own_copy(
+    driver: str, options: dict[str, str] | None, kept: bool
+) -> None:
+    assert _keeps_log({"Type": driver, "Config": options}) is kept
 
 
 def test_a_container_on_this_machine_is_known_by_its_pid_1_and_its_id() -> None:
