@@ -29,10 +29,23 @@ def unpack(client: docker.DockerClient, images: Images, folder: Path, image: str
 
 @contextmanager
 def start(
-    opt: Path, log: Path, *arguments: str, java: tuple[str, ...] = ()
+    opt: Path, log: Path, *arguments: str, java: tuple[str, ...] = (), behind: tuple[str, ...] = ()
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """The load program on a free port of its own, until the context ends; it is ready when this returns."""
-    command = [str(opt / "java/bin/java"), *java, "-cp", str(opt / "load"), "Load", "--port", "0", *arguments]
+    """The load program on a free port of its own, until the context ends; it is ready when this returns.
+
+    `behind`: words that come before the command.
+    """
+    command = [
+        *behind,
+        str(opt / "java/bin/java"),
+        *java,
+        "-cp",
+        str(opt / "load"),
+        "Load",
+        "--port",
+        "0",
+        *arguments,
+    ]
     with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT) as process:
         try:
             while b"ready" not in log.read_bytes():

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import docker
 import pytest
 from docker.models.containers import Container
 
@@ -18,6 +19,7 @@ from tests.real.containers import left_behind, snapshot
 from tests.real.fixtures import RunContainer
 from tests.real.images import Images, load
 from tests.real.jvmdiag import jvmdiag
+from tests.real.local_jvm import start, unpack
 
 Shared = Callable[[str], Container]
 
@@ -62,6 +64,25 @@ def test_ps_without_a_target_lists_every_container(shared: Shared, tmp_path: Pat
     assert table[0].split()[:3] == ["TARGET", "PID", "USER"]
 
 
+def test_ps_without_a_target_lists_a_container_of_another_engine_on_this_machine(
+    shared: Shared, docker_client: docker.DockerClient, images: Images, tmp_path: Path
+) -> None:
+    names = {f"docker://{shared(image).name}" for image in ("jvm11", "shellless")}
+    opt = unpack(docker_client, images, tmp_path / "opt")
+    isolate = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
+    with start(opt, tmp_path / "log", behind=isolate):
+        listed = jvmdiag("ps", "--json", home=tmp_path).document["jvms"]
+    around = [one for one in listed if str(opt) in one["jvm"]["java"]]
+    assert [one["target"] for one in around] == ["local://"]
+    assert around[0]["pid"] == around[0]["jvm"]["pid"] == around[0]["jvm"]["nspids"][0]
+    assert len(around[0]["jvm"]["nspids"]) == 2
+    assert [why for name, why in around[0]["methods"] if name in ("direct", "quit")] == ["", ""]
+    # Those of the engine are listed once.
+    assert sorted(one["target"] for one in listed if one["target"] in names) == sorted(names)
+    identities = [(one["jvm"]["nspids"][-1], one["jvm"]["start_ticks"]) for one in listed]
+    assert len(identities) == len(set(identities))
+
+
 def test_ps_needs_a_sidecar_where_nothing_else_can_look(
     shellless: Container, images: Images, tmp_path: Path
 ) -> None:
@@ -99,6 +120,26 @@ def test_any_diagnostic_command(tomcat_jre: Container, method: str, tmp_path: Pa
     assert "Unknown diagnostic command" in unknown.err
     bad = jvmdiag("jcmd", "--method", method, name, "Thread.print", "-nonsense", home=tmp_path)
     assert bad.exit_code == 43, bad.err
+
+
+def test_a_jdk_without_jcmd_is_asked_by_jstack_and_jmap(run_container: RunContainer, tmp_path: Path) -> None:
+    container = run_container("tomcat-jdk")
+    # Without the list of its modules it is like a JDK 8, whose java cannot be asked in jcmd's place.
+    script = 'for home in /usr/lib/jvm/*; do rm -f "$home/bin/jcmd" "$home/release"; done'
+    assert container.exec_run(["sh", "-c", script], user="0:0").exit_code == 0
+    name, tools = str(container.name), ("--method", "tools")
+    threads = jvmdiag("threaddump", name, *tools, "-o", str(tmp_path), "--json", home=tmp_path)
+    assert threads.exit_code == 0, threads.err
+    assert "/bin/jstack" in threads.document["dumps"][0]["detail"]
+    assert threads.document["dumps"][0]["threads"] > 10
+    classes = jvmdiag("histogram", name, *tools, "--json", home=tmp_path)
+    assert classes.exit_code == 0, classes.err
+    assert classes.document["instances"] > 10_000
+    heap = jvmdiag("heapdump", name, *tools, "--yes", "-o", str(tmp_path), "--json", home=tmp_path)
+    assert heap.exit_code == 0, heap.err
+    assert jvmdiag("verify", heap.document["artifact"]["path"], home=tmp_path).exit_code == 0
+    only_jcmd = jvmdiag("jcmd", *tools, name, "VM.version", home=tmp_path)
+    assert only_jcmd.exit_code == 40, only_jcmd.err
 
 
 # fetch

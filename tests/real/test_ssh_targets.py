@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.containers import SshHost, left_behind, snapshot
+from tests.real.containers import Containers, SshHost, left_behind, snapshot, start_ssh_host
 from tests.real.engine import Engine
 from tests.real.fixtures import RunContainer
 from tests.real.jvmdiag import argv, environment, jvmdiag, text_of
@@ -76,6 +76,33 @@ def test_a_user_who_may_not_sudo_is_told_so(ssh_jre: SshHost, tmp_path: Path) ->
     run = jvmdiag("threaddump", ssh_jre.target("plain"), "--sudo", home=home_of(ssh_jre, tmp_path))
     assert run.exit_code == 27
     assert "sudo" in run.err
+
+
+def test_of_several_users_jvms_only_the_one_that_is_meant_must_be_allowed(
+    session_containers: Containers, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    ssh = start_ssh_host(session_containers, "ssh-jre", tmp_path_factory.mktemp("two-users"))
+    rule = "plain ALL=(tomcat:tomcat) NOPASSWD: ALL"
+    script = f"echo '{rule}' >/etc/sudoers.d/plain && chmod 440 /etc/sudoers.d/plain"
+    assert ssh.container.exec_run(["sh", "-c", script]).exit_code == 0
+    # A JVM that needs no class of ours.
+    registry = ["java", "-m", "java.rmi/sun.rmi.registry.RegistryImpl", "0"]
+    ssh.container.exec_run(registry, user="dev", detach=True)
+    home = home_of(ssh, tmp_path)
+    until = time.monotonic() + 30
+    while len(rows := jvmdiag("ps", ssh.target("plain"), "--sudo", "--json", home=home).document["jvms"]) < 2:
+        assert time.monotonic() < until
+    ready = {one["jvm"]["user"]: [name for name, why in one["methods"] if not why] for one in rows}
+    assert "direct" in ready["tomcat"]
+    assert [methods for user, methods in ready.items() if user != "tomcat"] == [[]]
+    table = jvmdiag("ps", ssh.target("plain"), "--sudo", home=home)
+    assert table.exit_code == 0
+    assert "does not allow it: plain to uid" in table.out
+    target, out = ssh.target("plain"), str(tmp_path / "out")
+    allowed = jvmdiag("threaddump", target, "--sudo", "--jvm", "catalina", "-o", out, home=home)
+    assert allowed.exit_code == 0, allowed.err
+    refused = jvmdiag("threaddump", target, "--sudo", "--jvm", "RegistryImpl", "-o", out, home=home)
+    assert refused.exit_code == 27, refused.err
 
 
 def test_a_password_is_asked_on_a_terminal_only(ssh_jre: SshHost, tmp_path: Path) -> None:

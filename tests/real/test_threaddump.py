@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from docker.models.containers import Container
+from docker.types import LogConfig
 
 from tests.real.containers import left_behind, snapshot
 from tests.real.fixtures import RunContainer
@@ -154,6 +156,35 @@ def test_a_jvm_with_xrs_is_never_signalled(run_container: RunContainer, tmp_path
     assert dump(container, home=tmp_path)["method"] == "direct"
     container.reload()
     assert container.status == "running"
+
+
+@pytest.mark.parametrize("cache", [True, False], ids=["copy", "no-copy"])
+@pytest.mark.parametrize("driver", ["syslog", "gelf"])
+def test_quit_reads_the_engines_copy_of_a_log_that_goes_elsewhere(
+    run_container: RunContainer, driver: str, cache: bool, tmp_path: Path
+) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as collector:
+        collector.bind(("127.0.0.1", 0))
+        address = f"udp://127.0.0.1:{collector.getsockname()[1]}"
+        options = {f"{driver}-address": address} | ({} if cache else {"cache-disabled": "true"})
+        container = run_container("jvm17", log_config=LogConfig(type=driver, config=options))
+        if cache:
+            assert dump(container, "--method", "quit", home=tmp_path)["method"] == "quit"
+        else:
+            refused = jvmdiag("threaddump", str(container.name), "--method", "quit", home=tmp_path)
+            assert refused.exit_code == 40, refused.err
+            assert f"log driver {driver} can't be read back" in refused.err
+
+
+def test_a_process_that_is_only_called_java_gets_no_signal(
+    run_container: RunContainer, tmp_path: Path
+) -> None:
+    script = "trap 'echo signalled' QUIT; cp /bin/sleep /tmp/java; /tmp/java 600 & while :; do wait; done"
+    container = run_container("jdk17", command=["sh", "-c", script], ready=None, ports=())
+    for view in ("host", "inside"):
+        run = jvmdiag("threaddump", str(container.name), "--view", view, home=tmp_path)
+        assert run.exit_code == 30, run.err
+    assert container.logs() == b""
 
 
 def test_agents_of_the_target_do_not_reach_the_tools(run_container: RunContainer, tmp_path: Path) -> None:
