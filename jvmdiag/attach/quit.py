@@ -23,7 +23,7 @@ from jvmdiag.attach.rung import (
 from jvmdiag.errors import CommandRefused, JvmHung
 from jvmdiag.hosts.place import ContainerPlace, ViewKind
 from jvmdiag.jvm.discovery import require_still_there
-from jvmdiag.model import SigQuit, Vm
+from jvmdiag.model import Jvm, SigQuit, Vm
 
 _START = re.compile(
     rb"^(?:\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\r?\n)?Full thread dump [^\n]*\):\r?\n", re.MULTILINE
@@ -74,8 +74,13 @@ def _where_stdout_goes(scene: Scene) -> Readiness:
             risk,
         )
     if stdout.startswith("/") and not stdout.startswith("/dev/"):
-        return Ready(f"SIGQUIT, read back from {stdout}", (signal, f"tail {stdout}"), risk)
+        return Ready(f"SIGQUIT, read back from {stdout}", (signal, f"tail {_stdout_of(scene.jvm)}"), risk)
     return NotReady(f"its stdout is {stdout or 'not known'}: nothing could be read back from there")
+
+
+def _stdout_of(jvm: Jvm) -> str:
+    """A path that leads to the file itself: it may have been moved or removed, and be named in any encoding."""
+    return f"/proc/{jvm.pid}/fd/1"
 
 
 class QuitSpeaker(Speaker):
@@ -116,7 +121,7 @@ class QuitSpeaker(Speaker):
         return _await_dump(lambda: place.engine.log_since(place.facts.id, last), until)
 
     def _from_file(self, until: float) -> bytes:
-        reach, path = self.reach, self.reach.path(self._scene.jvm.stdout)
+        reach, path = self.reach, _stdout_of(self._scene.jvm)
         size = _size(reach, path)
         self._signal()
         argv = ["tail", "-c", f"+{size + 1}", path]
@@ -126,7 +131,7 @@ class QuitSpeaker(Speaker):
 def _size(reach: Reach, path: str) -> int:
     done = reach.host.run(["sh", "-c", 'wc -c <"$1"', "sh", path], user=reach.user)
     if not done.ok:
-        raise CommandRefused(f"the JVM's stdout, {path}, cannot be read", why=done.complaint)
+        raise CommandRefused("the file that is the JVM's stdout cannot be read", why=done.complaint)
     return int(done.stdout)
 
 

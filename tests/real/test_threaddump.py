@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import docker
 import pytest
 from docker.models.containers import Container
 from docker.types import LogConfig
@@ -17,6 +19,7 @@ from tests.real.containers import left_behind, snapshot
 from tests.real.fixtures import RunContainer
 from tests.real.images import Images, load
 from tests.real.jvmdiag import jvmdiag, text_of
+from tests.real.local_jvm import start, unpack
 
 JVMS = ("jvm11", "jvm17", "jvm21", "jvm25")
 Shared = Callable[[str], Container]
@@ -174,6 +177,19 @@ def test_quit_reads_the_engines_copy_of_a_log_that_goes_elsewhere(
             refused = jvmdiag("threaddump", str(container.name), "--method", "quit", home=tmp_path)
             assert refused.exit_code == 40, refused.err
             assert f"log driver {driver} can't be read back" in refused.err
+
+
+def test_quit_reads_a_log_that_was_moved_or_removed_and_whose_name_is_no_text(
+    docker_client: docker.DockerClient, images: Images, tmp_path: Path
+) -> None:
+    log = tmp_path / os.fsdecode(b"catalina \xe9.out")
+    with start(unpack(docker_client, images, tmp_path / "opt"), log) as jvm:
+        for change in (lambda: None, lambda: log.rename(tmp_path / "moved"), (tmp_path / "moved").unlink):
+            change()
+            options = ("--jvm", str(jvm.pid), "--method", "quit", "-o", str(tmp_path / "out"), "--json")
+            run = jvmdiag("threaddump", "local://", *options, home=tmp_path)
+            assert run.exit_code == 0, run.err
+            assert run.document["dumps"][0]["threads"] > 10
 
 
 def test_a_process_that_is_only_called_java_gets_no_signal(

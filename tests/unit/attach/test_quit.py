@@ -134,7 +134,7 @@ def test_a_file_is_read_back_wherever_the_jvm_is() -> None:
     for scene in (on_a_machine(jvm), in_a_container(jvm)):
         ready = Quit().probe(scene, "Thread.print")
         assert isinstance(ready, Ready)
-        assert ready.commands == ("kill -QUIT 7", "tail /var/log/catalina.out")
+        assert ready.commands == ("kill -QUIT 7", "tail /proc/7/fd/1")
 
 
 @pytest.mark.parametrize("stdout", ["/dev/null", "/dev/pts/0", "socket:[123]", "pipe:[5]", ""])
@@ -156,9 +156,9 @@ def test_the_dump_is_read_from_where_the_file_ended_before() -> None:
     host = FakeHost(
         {
             ("cat", "/proc/7/stat"): STAT,
-            ("sh", "-c", 'wc -c <"$1"', "sh", "/var/log/catalina.out"): b"4000\n",
+            ("sh", "-c", 'wc -c <"$1"', "sh", "/proc/7/fd/1"): b"4000\n",
             KILL: b"",
-            ("tail", "-c", "+4001", "/var/log/catalina.out"): tail,
+            ("tail", "-c", "+4001", "/proc/7/fd/1"): tail,
         }
     )
     speaker = QuitSpeaker(on_a_machine(CATALINA, host))
