@@ -97,7 +97,8 @@ def test_of_several_users_jvms_only_the_one_that_is_meant_must_be_allowed(
     assert [methods for user, methods in ready.items() if user != "tomcat"] == [[]]
     table = jvmdiag("ps", ssh.target("plain"), "--sudo", home=home)
     assert table.exit_code == 0
-    assert "does not allow it: plain to uid" in table.out
+    assert f"not looked at: {ssh.target('plain')} pid " in table.out
+    assert "wants the password of plain" in table.out
     target, out = ssh.target("plain"), str(tmp_path / "out")
     allowed = jvmdiag("threaddump", target, "--sudo", "--jvm", "catalina", "-o", out, home=home)
     assert allowed.exit_code == 0, allowed.err
