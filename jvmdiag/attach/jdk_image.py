@@ -55,11 +55,13 @@ class JdkImage(Rung):
                 return NotReady(f"the image {image} is not on the engine")
             return Ready(
                 f"sidecar of {image}, to be pulled",
-                (f"docker pull {image}", _shown(place, image)),
+                (f"docker pull {image}", as_command(place, image)),
                 "network and disk of the engine",
             )
         return Ready(
-            f"sidecar of {image}", (_shown(place, image),), "a second container beside it, for some seconds"
+            f"sidecar of {image}",
+            (as_command(place, image),),
+            "a second container beside it, for some seconds",
         )
 
     @contextmanager
@@ -103,9 +105,11 @@ def provide(place: ContainerPlace, image: str, scene: Scene) -> None:
     place.engine.pull(image, scene.image.advance)
 
 
-def _shown(place: ContainerPlace, image: str) -> str:
-    limits = "--network none --log-driver none --cap-drop ALL --memory 512m"
-    return f"docker run --rm {limits} --pid container:{place.facts.name} {image}"
+def as_command(place: ContainerPlace, image: str, capabilities: tuple[str, ...] = ()) -> str:
+    """A sidecar as the command that would start its like, for --dry-run."""
+    limits = "--network none --log-driver none --memory 512m --cap-drop ALL"
+    given = "".join(f" --cap-add {one}" for one in capabilities)
+    return f"docker run --rm {limits}{given} --pid container:{place.facts.name} {image}"
 
 
 def _speaker(view: View, pid: int, user: Owner | None, image: str) -> Speaker | None:

@@ -85,10 +85,14 @@ class Console:
 
         return getpass(prompt if prompt.endswith(" ") else f"{prompt} ", stream=sys.stderr)
 
-    def confirm(self, text: str, question: str) -> bool | None:
-        """y or N; None where nobody can be asked."""
+    def confirm(self, text: str, question: str) -> bool:
+        """y or N. Raises Declined where nobody can be asked."""
         if not self.interactive:
-            return None
+            from jvmdiag.errors import Declined
+
+            raise Declined(
+                "nobody is there to confirm it", advice=("add --yes to take it", *text.splitlines())
+            )
         print(f"{text}\n{question} [y/N] ", end="", file=sys.stderr, flush=True)
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 

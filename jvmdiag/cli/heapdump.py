@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from jvmdiag.cli import options
-from jvmdiag.cli.console import Console
 
 if TYPE_CHECKING:
+    from jvmdiag.cli.console import Console
     from jvmdiag.collect.heap import Plan
 
 EXAMPLE = """\b
@@ -21,8 +21,9 @@ Examples:
 """
 
 
+@options.shared(*options.DUMP, timeout_s=1800.0)
 def command(
-    target: options.Target,
+    way: options.Way,
     live: Annotated[
         bool, typer.Option("--live", help="Only reachable objects: a full collection comes first.")
     ] = False,
@@ -42,22 +43,6 @@ def command(
         bool, typer.Option("--force", help="Go on where there is too little room, there or here.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    jvm: options.JvmChoice = None,
-    method: options.Method = None,
-    jdk_image: options.JdkImage = None,
-    no_pull: options.NoPull = False,
-    view: options.View = None,
-    sudo: options.Sudo = False,
-    identity: options.Identity = None,
-    ssh_config: options.SshConfig = None,
-    accept_new_host_key: options.AcceptNewHostKey = False,
-    output: options.Output = Path(),
-    compress: options.Compress = "gzip",
-    timeout: options.Timeout = 1800.0,
-    json: options.Json = False,
-    dry_run: options.DryRun = False,
-    verbose: options.Verbose = False,
-    quiet: options.Quiet = False,
 ) -> None:
     """Take a heap dump, bring it here, verify it, and remove it there.
 
@@ -68,35 +53,17 @@ def command(
     from jvmdiag.report.json import document
     from jvmdiag.report.text import heap_dump_text
 
-    console = Console(json=json, quiet=quiet)
-    way = options.Way(
-        target,
-        jvm,
-        method,
-        jdk_image,
-        no_pull,
-        view,
-        sudo,
-        tuple(identity or ()),
-        ssh_config,
-        accept_new_host_key,
-        output,
-        compress,
-        timeout,
-    )
-    job = options.job_of(way, console)
-    journal = options.journal_of(console, verbose=verbose)
     request = HeapDumpRequest(live, dump_dir, keep, force)
-    if dry_run:
+    if way.dry_run:
         from jvmdiag.collect.dry_run import rehearse_heap_dump
-        from jvmdiag.report.text import dry_run_text
 
-        dry = rehearse_heap_dump(job, request, journal)
-        console.result(document("dry-run", **vars(dry)) if json else dry_run_text(dry))
+        way.show(rehearse_heap_dump(way.job, request, way.journal))
         return
+    console = way.console
     with progress_of(console, "heap dump") as progress:
-        taken = take_heap_dump(job, request, journal, progress, lambda plan: _agreed(plan, console, yes=yes))
-    if json:
+        confirm = partial(_agreed, console=console, yes=yes)
+        taken = take_heap_dump(way.job, request, way.journal, progress, confirm)
+    if way.json:
         console.result(document("heapdump", **vars(taken)))
         return
     console.result(taken.artifact.path)
@@ -104,16 +71,8 @@ def command(
 
 
 def _agreed(plan: Plan, console: Console, *, yes: bool) -> bool:
-    from jvmdiag.errors import Declined
     from jvmdiag.report.text import plan_text
 
     if yes:
         console.say(plan_text(plan))
-        return True
-    answer = console.confirm(plan_text(plan), "Take it?")
-    if answer is None:
-        raise Declined(
-            "nobody is there to confirm the pause",
-            advice=("add --yes to take it", *plan_text(plan).splitlines()),
-        )
-    return answer
+    return yes or console.confirm(plan_text(plan), "Take it?")

@@ -14,7 +14,7 @@ import typer
 from jvmdiag import __version__
 from jvmdiag.cli import fetch, heapdump, histogram, jcmd, ps, threaddump, verify
 from jvmdiag.cli.console import Console
-from jvmdiag.errors import Interrupted, JvmdiagError, TargetSilent, Terminated
+from jvmdiag.errors import BadRequest, Interrupted, JvmdiagError, TargetSilent, Terminated
 
 EPILOG = """\b
 At three in the morning:
@@ -109,19 +109,19 @@ def main() -> None:
     except Exception as error:
         if not hasattr(error, "format_message"):
             raise
-        code = _misused(error)
+        code = _misused(error, console)
     _leave(code)
 
 
-def _misused(error: Any) -> int:
+def _misused(error: Any, console: Console) -> int:
     """typer's own complaint about the command line, and where the help is."""
-    context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":
         print(error.format_message())
-        return int(error.exit_code)
+        return BadRequest.exit_code
+    context = getattr(error, "ctx", None)
     path = context.command_path if context else "jvmdiag"
-    print(f"{path}: {error.format_message()}\n  see: {path} --help", file=sys.stderr)
-    return int(error.exit_code)
+    console.failure(BadRequest(error.format_message(), advice=f"see: {path} --help"))
+    return BadRequest.exit_code
 
 
 def _leave(code: int) -> None:

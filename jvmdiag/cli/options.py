@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
 from jvmdiag.cli.console import Console
 
 if TYPE_CHECKING:
+    from jvmdiag.collect.dry_run import DryRun
     from jvmdiag.collect.job import Job, Journal
 
 Choice = TypeVar("Choice", bound=Enum)
+Command = Callable[..., None]
 JDK_IMAGE_VARIABLE = "JVMDIAG_JDK_IMAGE"
 _DAY_S = 86400.0
 
@@ -90,7 +95,7 @@ Timeout = Annotated[
     float, typer.Option("--timeout", metavar="SECONDS", help="How long to wait for the JVM's answer.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="The result as one JSON document.")]
-DryRun = Annotated[
+OnlyLook = Annotated[
     bool, typer.Option("--dry-run", help="Only look, and show what would be run, with its risk.")
 ]
 Verbose = Annotated[
@@ -100,27 +105,87 @@ Verbose = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing but the result and errors.")]
 
 
-@dataclass(frozen=True)
+# Groups of fields of Way, for `shared`.
+JVM = ("jvm", "method", "jdk_image", "no_pull", "view")
+SSH = ("sudo", "identity", "ssh_config", "accept_new_host_key")
+FILES = ("output", "compress")
+SHOWN = ("json", "dry_run", "verbose", "quiet")
+QUESTION = ("target", *JVM, *SSH, "timeout_s", *SHOWN)
+DUMP = ("target", *JVM, *SSH, *FILES, "timeout_s", *SHOWN)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Way:
-    """How to get to the JVM, as the command line says it."""
+    """What the shared options say: how to get to the JVM, where files go, what is shown."""
 
-    target: str
-    jvm: str | None = None
-    method: str | None = None
-    jdk_image: str | None = None
-    no_pull: bool = False
-    view: str | None = None
-    sudo: bool = False
-    identity: tuple[Path, ...] = ()
-    ssh_config: Path | None = None
-    accept_new_host_key: bool = False
-    output: Path = Path()
-    compress: str = "gzip"
-    timeout_s: float = 30.0
+    target: Target = "local://"
+    jvm: JvmChoice = None
+    method: Method = None
+    jdk_image: JdkImage = None
+    no_pull: NoPull = False
+    view: View = None
+    sudo: Sudo = False
+    identity: Identity = None
+    ssh_config: SshConfig = None
+    accept_new_host_key: AcceptNewHostKey = False
+    output: Output = Path()
+    compress: Compress = "gzip"
+    timeout_s: Timeout = 30.0
+    json: Json = False
+    dry_run: OnlyLook = False
+    verbose: Verbose = False
+    quiet: Quiet = False
+
+    @cached_property
+    def console(self) -> Console:
+        return Console(json=self.json, quiet=self.quiet)
+
+    @cached_property
+    def journal(self) -> Journal:
+        """Shows each command as it ends, with --verbose."""
+        from jvmdiag.collect.job import Journal
+
+        return Journal(self.console.command) if self.verbose else Journal()
+
+    @cached_property
+    def job(self) -> Job:
+        """Raises BadRequest for a target, codec, view or time that is none."""
+        return _job_of(self)
+
+    def show(self, dry: DryRun) -> None:
+        """What would be run, as text or as a document."""
+        from jvmdiag.report.json import document
+        from jvmdiag.report.text import dry_run_text
+
+        self.console.result(document("dry-run", **vars(dry)) if self.json else dry_run_text(dry))
 
 
-def job_of(way: Way, console: Console) -> Job:
-    """The Job. Raises BadRequest for a target, codec or view that is none."""
+def shared(*names: str, **defaults: object) -> Callable[[Command], Command]:
+    """The command as typer takes it: with TARGET before its own parameters where that is among `names`, and
+    the options of the other fields of Way behind them. It is called with one Way for all of them."""
+
+    def given_to(run: Command) -> Command:
+        def command(**given: Any) -> None:
+            run(Way(**{name: given.pop(name) for name in names}), **given)
+
+        own = list(signature(run, eval_str=True).parameters.values())[1:]
+        ways = [_parameter(name, defaults) for name in names]
+        parameters = [*ways[: names.count("target")], *own, *ways[names.count("target") :]]
+        named = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in parameters]
+        command.__signature__ = Signature(named)  # type: ignore[attr-defined]
+        command.__doc__ = run.__doc__
+        return command
+
+    return given_to
+
+
+def _parameter(name: str, defaults: dict[str, object]) -> Parameter:
+    default = Parameter.empty if name == "target" else defaults.get(name, getattr(Way, name))
+    annotation = get_type_hints(Way, include_extras=True)[name]
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _job_of(way: Way) -> Job:
     from jvmdiag.attach.rung import ImageChoice
     from jvmdiag.cli.config import read_config
     from jvmdiag.collect.job import Job
@@ -139,14 +204,14 @@ def job_of(way: Way, console: Console) -> Job:
         access=Access(
             sudo=way.sudo,
             accept_new_host_key=way.accept_new_host_key,
-            identity_files=way.identity,
+            identity_files=tuple(way.identity or ()),
             ssh_config=way.ssh_config,
-            ask=console.ask,
+            ask=way.console.ask,
             view=view,
         ),
         jvm=way.jvm,
         method=way.method,
-        image=ImageChoice(image, not way.no_pull, console.pulling),
+        image=ImageChoice(image, not way.no_pull, way.console.pulling),
         output=way.output,
         codec=one_of("--compress", Codec, way.compress),
         timeout_s=way.timeout_s,
@@ -162,10 +227,3 @@ def one_of(option: str, kind: type[Choice], text: str) -> Choice:
     except ValueError:
         known = ", ".join(member.value for member in kind)
         raise BadRequest(f"{option} {text!r} is none", advice=f"it is one of: {known}") from None
-
-
-def journal_of(console: Console, *, verbose: bool) -> Journal:
-    """A Journal that shows each command as it ends when `verbose`."""
-    from jvmdiag.collect.job import Journal
-
-    return Journal(console.command) if verbose else Journal()

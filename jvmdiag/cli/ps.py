@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from jvmdiag.cli import options
-from jvmdiag.cli.console import Console
 
 EXAMPLE = """\b
 Examples:
@@ -17,7 +17,9 @@ Examples:
 """
 
 
+@options.shared("jdk_image", "view", *options.SSH, "json", "verbose", "quiet")
 def command(
+    way: options.Way,
     target: Annotated[
         str | None,
         typer.Argument(
@@ -27,16 +29,6 @@ def command(
             show_default=False,
         ),
     ] = None,
-    jdk_image: options.JdkImage = None,
-    no_pull: options.NoPull = False,
-    view: options.View = None,
-    sudo: options.Sudo = False,
-    identity: options.Identity = None,
-    ssh_config: options.SshConfig = None,
-    accept_new_host_key: options.AcceptNewHostKey = False,
-    json: options.Json = False,
-    verbose: options.Verbose = False,
-    quiet: options.Quiet = False,
 ) -> None:
     """List JVMs: pid, user, version, uptime, heap, threads, main class, and which methods would work.
 
@@ -46,23 +38,11 @@ def command(
     from jvmdiag.report.json import document
     from jvmdiag.report.text import jvms_table, why_not
 
-    console = Console(json=json, quiet=quiet)
-    way = options.Way(
-        target or "local://",
-        jdk_image=jdk_image,
-        no_pull=no_pull,
-        view=view,
-        sudo=sudo,
-        identity=tuple(identity or ()),
-        ssh_config=ssh_config,
-        accept_new_host_key=accept_new_host_key,
-    )
-    job = options.job_of(way, console)
-    journal = options.journal_of(console, verbose=verbose)
-    listing = list_target(job, journal) if target else list_everything(job.access, job.image, journal)
-    if json:
-        console.result(document("ps", jvms=listing.jvms, unseen=listing.unseen))
+    job = replace(way, target=target or way.target).job
+    listing = list_target(job, way.journal) if target else list_everything(job.access, job.image, way.journal)
+    if way.json:
+        way.console.result(document("ps", jvms=listing.jvms, unseen=listing.unseen))
         return
-    console.result(jvms_table(listing))
-    if verbose and (reasons := why_not(listing)):
-        console.say(reasons)
+    way.console.result(jvms_table(listing))
+    if way.verbose and (reasons := why_not(listing)):
+        way.console.say(reasons)

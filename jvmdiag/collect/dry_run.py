@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from jvmdiag.attach.jdk_image import JdkImage
 from jvmdiag.attach.rung import NotReady, Ready, Scene, reach_of
 from jvmdiag.capture.choose import survey
 from jvmdiag.capture.heap import heap_dump_line
@@ -12,7 +14,7 @@ from jvmdiag.capture.scratch import candidates, choose_room, look_for_room, scra
 from jvmdiag.collect.fetch import find_file
 from jvmdiag.collect.heap import HeapDumpRequest
 from jvmdiag.collect.job import Job, Journal
-from jvmdiag.collect.scene import open_scene
+from jvmdiag.collect.scene import SidecarNeeded, open_scene
 from jvmdiag.errors import NoMethod
 
 _RISKS = {
@@ -42,40 +44,55 @@ class DryRun:
 
 def rehearse_command(job: Job, line: str, journal: Journal) -> DryRun:
     """A dry run of putting `line` to the JVM. Raises NoMethod where nothing would work."""
-    with open_scene(job, journal) as scene:
-        return _dry_run(job, scene, line, (), ())
+    return _rehearsed(job, journal, line, lambda scene: _dry_run(job, scene, line, (), ()))
 
 
 def rehearse_heap_dump(job: Job, request: HeapDumpRequest, journal: Journal) -> DryRun:
     """A dry run of a heap dump; the directory is chosen as it would be. Raises as that does."""
-    with open_scene(job, journal) as scene:
-        jvm, reach = scene.jvm, reach_of(scene.view, scene.jvm)
-        rooms = look_for_room(reach, jvm, candidates(jvm, request.dump_dir))
-        estimate = jvm.heap.used_bytes if jvm.heap else jvm.rss_bytes
-        room = choose_room(rooms, jvm, estimate, force=request.force)
-        path = scratch_path(room)
-        before = (Planned(f"write at least {estimate / 1e6:,.0f} MB to {path}", f"{room}"),)
-        after = (
-            Planned(f"read {reach.path(path)} while it grows", "reading of the target's disk"),
-            *(
-                ()
-                if request.keep
-                else (Planned(f"rm -f {shlex.quote(reach.path(path))}", "nothing but that file"),)
-            ),
-        )
-        return _dry_run(job, scene, heap_dump_line(path, live=request.live), before, after)
+    line = heap_dump_line(f"{request.dump_dir or '…'}/….hprof", live=request.live)
+    return _rehearsed(job, journal, line, lambda scene: _heap_dump(job, request, scene))
+
+
+def _rehearsed(job: Job, journal: Journal, line: str, rehearse: Callable[[Scene], DryRun]) -> DryRun:
+    """What `rehearse` says of the scene; where only a sidecar could look, what would be run to begin with."""
+    try:
+        with open_scene(job, journal, only_look=True) as scene:
+            return rehearse(scene)
+    except SidecarNeeded as needed:
+        risk = "network and disk of the engine"
+        pulls = tuple(Planned(command, risk) for command in needed.commands[:-1])
+        sidecar = Planned(needed.commands[-1], "a second container beside it, which has to look first")
+        return DryRun(job.method or JdkImage.name, (*pulls, sidecar, Planned(line, _risk(line))), ())
+
+
+def _heap_dump(job: Job, request: HeapDumpRequest, scene: Scene) -> DryRun:
+    jvm, reach = scene.jvm, reach_of(scene.view, scene.jvm)
+    rooms = look_for_room(reach, jvm, candidates(jvm, request.dump_dir))
+    estimate = jvm.heap.used_bytes if jvm.heap else jvm.rss_bytes
+    room = choose_room(rooms, jvm, estimate, force=request.force)
+    path = scratch_path(room)
+    before = (Planned(f"write at least {estimate / 1e6:,.0f} MB to {path}", f"{room}"),)
+    read = Planned(f"read {reach.path(path)} while it grows", "reading of the target's disk")
+    gone = Planned(f"rm -f {shlex.quote(reach.path(path))}", "nothing but that file")
+    after = (read,) if request.keep else (read, gone)
+    return _dry_run(job, scene, heap_dump_line(path, live=request.live), before, after)
 
 
 def rehearse_fetch(job: Job, path: str, journal: Journal, *, remove: bool) -> DryRun:
     """A dry run of fetching `path`; it is looked at, as it would be. Raises as that does."""
-    with find_file(job, path, journal) as found:
+    with find_file(job, path, journal, summed=False) as found:
         if found.size_bytes is None:
             locked = "other commands of the engine for this container wait meanwhile"
             read = Planned(f"archive of {path}, over the engine", locked)
         else:
             read = Planned(f"head -c {found.size_bytes} {shlex.quote(path)}", "reading of the target's disk")
         gone = (
-            (Planned(f"rm -f -- {shlex.quote(path)}", "that file, once its copy is verified"),)
+            (
+                Planned(
+                    f"rm -f -- {shlex.quote(path)}",
+                    "that file, where its sha256, for which it is read once more, is that of the verified copy",
+                ),
+            )
             if remove
             else ()
         )

@@ -44,9 +44,11 @@ class Listing:
 
 def list_target(job: Job, journal: Journal) -> Listing:
     """The JVMs of one target. Raises what opening it raises."""
+    # Looking must not pull an image.
+    image = replace(job.image, pull=False)
     with open_place(job.target, job.access, journal) as place, ExitStack() as stack:
-        sight = see(place, job.image, stack, sudo=job.access.sudo)
-        listed = tuple(_listed(place, sight, jvm, job.image) for jvm in sight.jvms)
+        sight = see(place, image, stack, sudo=job.access.sudo)
+        listed = tuple(_listed(place, sight, jvm, image) for jvm in sight.jvms)
         return Listing(listed, tuple(_remarks(listed, sight)))
 
 
@@ -58,8 +60,6 @@ def _remarks(listed: Sequence[Listed], sight: Sight) -> Iterator[tuple[str, str]
 
 def list_everything(access: Access, image: ImageChoice, journal: Journal) -> Listing:
     """The JVMs of this machine and of every running container of the local engine."""
-    # Looking must not pull an image.
-    image = replace(image, pull=False)
     here = _look_at(LocalTarget(), access, image, journal)
     try:
         with open_engine(journal) as engine:

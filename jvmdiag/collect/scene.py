@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from jvmdiag.attach.jdk_image import DEFAULT_IMAGE, PRIVILEGED
+from jvmdiag.attach.jdk_image import DEFAULT_IMAGE, PRIVILEGED, as_command
 from jvmdiag.attach.rung import ImageChoice, Scene
 from jvmdiag.collect.job import Job
 from jvmdiag.errors import (
@@ -41,27 +41,43 @@ _MAY_BE_ITS_END = (
 _LOOKS, _LOOK_S = 5, 0.1
 
 
+class SidecarNeeded(Exception):
+    """Only a sidecar could look, and none may be started; `commands` would start it, in order."""
+
+    def __init__(self, commands: tuple[str, ...]) -> None:
+        super().__init__(*commands)
+        self.commands = commands
+
+
 @contextmanager
-def open_scene(job: Job, record: Recorder) -> Iterator[Scene]:
+def open_scene(job: Job, record: Recorder, *, only_look: bool = False) -> Iterator[Scene]:
     """The JVM that `job` is about, for as long as the context lasts.
 
-    A connection that breaks because the container ended raises JvmGone, which says how it ended.
+    With `only_look` nothing is pulled or started for it: that raises SidecarNeeded instead. A connection
+    that breaks because the container ended raises JvmGone, which says how it ended.
     """
     check_selector(job.jvm)
     with open_place(job.target, job.access, record) as place, ExitStack() as stack:
         try:
-            sight = see(place, job.image, stack, job.jvm, sudo=job.access.sudo)
+            sight = see(place, job.image, stack, job.jvm, sudo=job.access.sudo, only_look=only_look)
             yield Scene(place, sight.view, sight.pick(job.jvm, place.name), job.image)
         except _MAY_BE_ITS_END as error:
             raise how_it_ended(place) or error from None
 
 
 def see(
-    place: Place, image: ImageChoice, stack: ExitStack, wanted: str | None = None, *, sudo: bool = False
+    place: Place,
+    image: ImageChoice,
+    stack: ExitStack,
+    wanted: str | None = None,
+    *,
+    sudo: bool = False,
+    only_look: bool = False,
 ) -> Sight:
     """The JVMs of `place`, through a sidecar (closed with `stack`) where nothing else can look.
 
-    Those that `wanted` may mean are looked at closely: all without it.
+    Those that `wanted` may mean are looked at closely: all without it. Raises SidecarNeeded instead of starting
+    a sidecar with `only_look`.
     """
     if sight := discover(place, wanted, sudo=sudo):
         return sight
@@ -72,15 +88,19 @@ def see(
             advice="a JVM in a container is reached from any machine: jvmdiag ps NAME",
         )
     name = image.name or DEFAULT_IMAGE.format(major=_major_of(place))
-    if not place.engine.has_image(name):
-        if not image.pull:
-            raise NoImage(
-                f"{place.name} has no shell to look with, and {name} is not on the engine",
-                advice=(
-                    "name a JDK image that is: --jdk-image NAME",
-                    "or run jvmdiag as root on the engine's host",
-                ),
-            )
+    missing = not place.engine.has_image(name)
+    if missing and not image.pull:
+        raise NoImage(
+            f"{place.name} has no shell to look with, and {name} is not on the engine",
+            advice=(
+                f"docker pull {name}, or name a JDK image that is there: --jdk-image NAME",
+                "or run jvmdiag as root on the engine's host",
+            ),
+        )
+    if only_look:
+        pull = (f"docker pull {name}",) if missing else ()
+        raise SidecarNeeded((*pull, as_command(place, name, PRIVILEGED)))
+    if missing:
         place.engine.pull(name, image.advance)
     view = stack.enter_context(place.sidecar(name, PRIVILEGED))
     jvms = look(view)

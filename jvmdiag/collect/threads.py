@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from jvmdiag.attach.rung import Scene, Speaker
 from jvmdiag.capture.choose import with_speaker
-from jvmdiag.capture.threads import count_threads, has_deadlock, require_whole, thread_line
+from jvmdiag.capture.threads import count_threads, has_deadlock, thread_line
 from jvmdiag.collect.job import Job, Journal, file_name, now
 from jvmdiag.collect.keep import Origin, keep_text, write_account
 from jvmdiag.collect.scene import open_scene
-from jvmdiag.errors import BadRequest
+from jvmdiag.errors import BadRequest, DumpIncomplete
 from jvmdiag.impact.pause import MeteredSpeaker
 from jvmdiag.model import Artifact, Pause, Witness
 from jvmdiag.transfer.sink import private_directory
+from jvmdiag.transfer.threads import ThreadDumpWalk
 
 _DAY_S = 86400.0
 
@@ -46,8 +47,8 @@ class ThreadDump:
 def take_thread_dumps(
     job: Job, request: ThreadDumpRequest, journal: Journal, taken: Callable[[ThreadDump], None]
 ) -> tuple[ThreadDump, ...]:
-    """All samples that were asked for, through one rung; `taken` hears of each. What was taken before an
-    error stays."""
+    """All samples that were asked for; `taken` hears of each. A rung that is refused between two samples leaves
+    the rest to the next one. What was taken before an error stays."""
     if request.count < 1 or not 0 <= request.interval_s <= _DAY_S:
         raise BadRequest("--count is at least 1, and --interval from 0 to a day")
     private_directory(job.output)
@@ -63,16 +64,17 @@ class _Sampler:
     journal: Journal
     taken: Callable[[ThreadDump], None]
     scene: Scene
+    dumps: list[ThreadDump] = field(default_factory=list)
 
     def all_of(self, speaker: Speaker) -> tuple[ThreadDump, ...]:
-        dumps: list[ThreadDump] = []
-        for number in range(1, self.request.count + 1):
+        """Those that `speaker` could not be asked for any more are left to the next one."""
+        while len(self.dumps) < self.request.count:
             due = time.monotonic() + self.request.interval_s
-            dumps.append(self._one(speaker, number))
-            self.taken(dumps[-1])
-            if number < self.request.count:
+            self.dumps.append(self._one(speaker, len(self.dumps) + 1))
+            self.taken(self.dumps[-1])
+            if len(self.dumps) < self.request.count:
                 time.sleep(max(due - time.monotonic(), 0))
-        return tuple(dumps)
+        return tuple(self.dumps)
 
     def _one(self, speaker: Speaker, number: int) -> ThreadDump:
         # Two more commands in a container or over SSH cost more than what they would measure.
@@ -83,7 +85,7 @@ class _Sampler:
         text = (metered or speaker).ask(thread_line(locks=self.request.locks), self.job.timeout_s)
         seconds = metered.asked_s if metered else time.monotonic() - clock
         pause = metered.pause if metered else None
-        require_whole(text)
+        _require_whole(text)
         suffix = f"-{number}.txt" if self.request.count > 1 else ".txt"
         whole = Witness("structure", True, f"{count_threads(text)} threads, to the last line")
         kept = replace(
@@ -104,3 +106,14 @@ class _Sampler:
         return ThreadDump(
             kept, count_threads(text), has_deadlock(text), speaker.method, speaker.detail, seconds, pause
         )
+
+
+def _require_whole(text: bytes) -> None:
+    """By the rule of `jvmdiag verify`. Raises DumpIncomplete."""
+    walk = ThreadDumpWalk()
+    walk.feed(text)
+    found = walk.finish()
+    if not found.dumps:
+        raise DumpIncomplete("the JVM's answer is no thread dump", why=repr(text[:80]))
+    if not found.complete:
+        raise DumpIncomplete("the thread dump is not whole", why=found.detail)

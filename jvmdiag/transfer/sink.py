@@ -85,6 +85,15 @@ class PartialFile:
             raise _taken(self.path, self.partial) from None
         return self.path
 
+    def keep_partial(self) -> Path:
+        """Put the bytes on the disk and leave them under NAME.partial, which is returned: they are all there is."""
+        try:
+            os.fsync(self._fd)
+        except OSError as error:
+            raise self._mapped(error) from None
+        self._mine = False
+        return self.partial
+
     def replace(self, final: Path) -> None:
         """Put the bytes on the disk, then take the name `final` in the same directory from what has it."""
         self._settle(os.replace, final)

@@ -215,12 +215,20 @@ def test_fetch_says_what_is_no_file(shared: Shared, path: str, tmp_path: Path) -
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_an_empty_file_is_fetched_and_said(run_container: RunContainer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", ["", "JAVA PROFILE 1.0.2"])
+def test_a_dump_that_is_not_whole_there_gets_no_final_name_and_is_not_removed(
+    run_container: RunContainer, content: str, tmp_path: Path
+) -> None:
     container = run_container("jvm17")
-    container.exec_run(["sh", "-c", ": >/tmp/empty.hprof"])
-    run = jvmdiag("fetch", str(container.name), "/tmp/empty.hprof", "-o", str(tmp_path), home=tmp_path)
-    assert run.exit_code == 0, run.err
-    assert jvmdiag("verify", str(tmp_path / "empty.hprof.gz"), home=tmp_path).exit_code == 62
+    container.exec_run(["sh", "-c", f"printf '{content}' >/tmp/cut.hprof"])
+    out = tmp_path / "out"
+    options = ("--remove", "--json", "-o", str(out))
+    run = jvmdiag("fetch", str(container.name), "/tmp/cut.hprof", *options, home=tmp_path)
+    assert (run.exit_code, run.document["error"]) == (60, "DumpIncomplete")
+    [copy] = out.iterdir()
+    assert copy.name == "cut.hprof.gz.partial"
+    assert gzip.decompress(copy.read_bytes()) == content.encode()
+    assert container.exec_run(["test", "-e", "/tmp/cut.hprof"]).exit_code == 0
 
 
 # errors

@@ -91,6 +91,11 @@ def test_a_jdk_image_is_pulled_where_it_is_missing(
         options = ("--view", "inside", "--jdk-image", name, "-o", str(tmp_path / "out"))
         refused = jvmdiag("threaddump", str(shellless.name), "--no-pull", *options, home=tmp_path)
         assert refused.exit_code == 42, refused.err
+        looked = jvmdiag("ps", str(shellless.name), *options[:4], home=tmp_path)
+        assert looked.exit_code == 42, looked.err
+        assert f"docker pull {name}" in looked.err
+        dry = jvmdiag("threaddump", str(shellless.name), "--dry-run", *options, home=tmp_path)
+        assert f"docker pull {name}" in dry.out, dry.err
         run = jvmdiag("threaddump", str(shellless.name), *options, home=tmp_path)
         assert run.exit_code == 0, run.err
         docker_client.images.remove(name)

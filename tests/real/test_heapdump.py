@@ -6,10 +6,12 @@ import gzip
 import json
 import stat
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import docker
 import pytest
 from docker.models.containers import Container
 
@@ -187,6 +189,22 @@ def test_a_dry_run_does_nothing(shared: Shared, tmp_path: Path) -> None:
     assert "risk:" in run.out
     assert left_behind(container, before) == []
     assert not (tmp_path / "out").exists()
+
+
+def test_a_dry_run_starts_no_sidecar_and_says_that_one_would_be(
+    shellless: Container, images: Images, docker_client: docker.DockerClient, tmp_path: Path
+) -> None:
+    image = images.get("jdk17")
+    since = int(time.time())
+    for command in ("heapdump", "threaddump", "histogram"):
+        options = ("--dry-run", "--view", "inside", "--jdk-image", image)
+        run = jvmdiag(command, str(shellless.name), *options, home=tmp_path)
+        assert run.exit_code == 0, run.err
+        assert f"--pid container:{shellless.name} {image}" in run.out
+    made = docker_client.events(
+        since=since, until=int(time.time()) + 1, filters={"event": "create"}, decode=True
+    )
+    assert [event["Actor"]["Attributes"] for event in made] == []
 
 
 @pytest.mark.parametrize("view", ["host", "inside"])

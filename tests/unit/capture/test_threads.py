@@ -1,4 +1,4 @@
-"""Thread dumps, real ones of each JVM, whole and cut."""
+"""Thread dumps, real ones of each JVM."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from jvmdiag.attach.quit import whole_dump
-from jvmdiag.capture.threads import count_threads, has_deadlock, require_whole, thread_line
-from jvmdiag.errors import DumpIncomplete
+from jvmdiag.capture.threads import count_threads, has_deadlock, thread_line
 
 THREADS = Path(__file__).parents[2] / "data" / "threads"
 VERSIONS = (11, 17, 21, 25)
@@ -37,19 +36,6 @@ def test_the_heap_is_scanned_for_locks_only_where_it_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize("dump", DUMPS)
-def test_a_real_dump_is_whole(dump: bytes) -> None:
-    require_whole(dump)
-
-
-@pytest.mark.parametrize("dump", DUMPS)
-def test_a_dump_that_is_cut_before_its_last_line_is_not_whole(dump: bytes) -> None:
-    lines = dump[: dump.index(b"JNI global ref")].splitlines(keepends=True)
-    for count in range(0, len(lines) + 1, 10):
-        with pytest.raises(DumpIncomplete):
-            require_whole(b"".join(lines[:count]))
-
-
-@pytest.mark.parametrize("dump", DUMPS)
 def test_the_deadlock_that_the_jvm_found_is_seen(dump: bytes) -> None:
     assert has_deadlock(dump)
     assert not has_deadlock(dump[: dump.index(b"JNI global ref")])
@@ -68,21 +54,6 @@ def test_both_ways_of_asking_show_the_same_java_threads(version: int) -> None:
 def test_threads_are_counted_where_their_line_begins_and_not_in_stacks() -> None:
     dump = b'"main" #1\n\tat a."b"\n- locked "c"\n"with "quotes"" #2\n"VM Thread" os_prio=0\n'
     assert count_threads(dump) == 3
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        b"",
-        b"1234\n",
-        b"Unable to open socket file\n",
-        b"JNI global refs: 15, weak refs: 0\n",
-        bytes(5000) + b"Full thread dump\nJNI global refs: 1\n",
-    ],
-)
-def test_what_is_no_dump_is_told_from_one_that_is_cut(text: bytes) -> None:
-    with pytest.raises(DumpIncomplete, match="no thread dump"):
-        require_whole(text)
 
 
 @pytest.mark.parametrize(

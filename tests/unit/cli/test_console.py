@@ -8,7 +8,7 @@ import pytest
 
 from jvmdiag.cli.console import Console
 from jvmdiag.cli.progress import progress_of
-from jvmdiag.errors import NoMethod
+from jvmdiag.errors import Declined, NoMethod
 from jvmdiag.model import CommandRecord
 
 Captured = pytest.CaptureFixture[str]
@@ -73,7 +73,8 @@ def test_nobody_is_asked_where_nobody_sits(capsys: Captured) -> None:
     console = Console()
     assert not console.interactive
     assert console.ask is None
-    assert console.confirm("a plan", "Take it?") is None
+    with pytest.raises(Declined, match="nobody is there"):
+        console.confirm("a plan", "Take it?")
     assert capsys.readouterr() == ("", "")
 
 

@@ -124,6 +124,20 @@ def test_with_json_an_error_is_one_document_on_stdout(tmp_path: Path) -> None:
     assert done.returncode == 20
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("dump", "web"), ("ps", "--nonsense"), ("heapdump",), ("threaddump", "web", "--count", "many")],
+)
+def test_with_json_a_mistake_of_the_command_line_is_that_document_too(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    done = jvmdiag(tmp_path, *words, "--json")
+    said = json.loads(done.stdout)
+    assert (said["schema"], said["error"], said["exit_code"]) == ("jvmdiag.error/1", "BadRequest", 2)
+    assert said["advice"][0].startswith("see: jvmdiag")
+    assert done.returncode == 2
+
+
 @pytest.fixture
 def dump(tmp_path: Path) -> Path:
     path = tmp_path / "web.hprof.gz"

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from pathlib import Path
 
 import pytest
 
-from jvmdiag.cli.console import Console
-from jvmdiag.cli.options import Way, job_of, journal_of, one_of
+from jvmdiag.cli import options
+from jvmdiag.cli.options import Way, one_of
 from jvmdiag.errors import BadRequest
 from jvmdiag.hosts.place import ViewKind
 from jvmdiag.model import CommandRecord
 from jvmdiag.target import DockerTarget
 from jvmdiag.transfer.codec import Codec
 
-CONSOLE = Console()
+COMMANDS = Path(options.__file__).parent
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +28,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_bare_name_is_a_container_and_the_defaults_are_careful() -> None:
-    job = job_of(Way("web"), CONSOLE)
+    job = Way(target="web").job
     assert (job.target, job.codec, job.output) == (DockerTarget("web"), Codec.GZIP, Path())
     assert (job.access.sudo, job.access.accept_new_host_key, job.access.view) == (False, False, None)
     assert (job.image.name, job.image.pull, job.method) == (None, True, None)
@@ -35,21 +36,21 @@ def test_a_bare_name_is_a_container_and_the_defaults_are_careful() -> None:
 
 def test_every_option_arrives_where_it_belongs() -> None:
     way = Way(
-        "web",
+        target="web",
         jvm="7",
         method="tools",
         jdk_image="my/jdk",
         no_pull=True,
         view="inside",
         sudo=True,
-        identity=(Path("k"),),
+        identity=[Path("k")],
         ssh_config=Path("c"),
         accept_new_host_key=True,
         output=Path("out"),
         compress="zstd",
         timeout_s=7.5,
     )
-    job = job_of(way, CONSOLE)
+    job = way.job
     assert (job.jvm, job.method, job.output, job.codec, job.timeout_s) == (
         "7",
         "tools",
@@ -65,23 +66,23 @@ def test_every_option_arrives_where_it_belongs() -> None:
 
 def test_an_option_comes_before_the_config_file(config: Path) -> None:
     config.write_text('jdk_image = "from/config"\n', encoding="utf-8")
-    assert job_of(Way("web"), CONSOLE).image.name == "from/config"
-    assert job_of(Way("web", jdk_image="from/option"), CONSOLE).image.name == "from/option"
+    assert Way(target="web").job.image.name == "from/config"
+    assert Way(target="web", jdk_image="from/option").job.image.name == "from/option"
 
 
 @pytest.mark.parametrize(
     "way",
     [
-        Way("k8s://x"),
-        Way("web", view="above"),
-        Way("web", compress="rar"),
-        *(Way("web", timeout_s=t) for t in (0, math.nan, math.inf)),
+        Way(target="k8s://x"),
+        Way(target="web", view="above"),
+        Way(target="web", compress="rar"),
+        *(Way(target="web", timeout_s=t) for t in (0, math.nan, math.inf)),
     ],
     ids=["target", "view", "codec", "no time", "no number", "no end"],
 )
 def test_what_makes_no_sense_is_a_mistake(way: Way) -> None:
     with pytest.raises(BadRequest):
-        job_of(way, CONSOLE)
+        _ = way.job
 
 
 def test_a_choice_that_is_none_lists_those_there_are() -> None:
@@ -97,7 +98,7 @@ def test_a_choice_that_is_none_lists_those_there_are() -> None:
 def test_commands_are_shown_as_they_end_only_where_it_was_asked(
     verbose: bool, shown: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    journal = journal_of(CONSOLE, verbose=verbose)
+    journal = Way(verbose=verbose).journal
     journal(CommandRecord("docker://web", ("sh", "-c", "echo 'a b'"), "1001:1001", 3, 0.0124))
     assert len(journal.commands) == 1
     err = capsys.readouterr().err
@@ -105,3 +106,25 @@ def test_commands_are_shown_as_they_end_only_where_it_was_asked(
     if verbose:
         assert "[docker://web as 1001:1001] sh -c" in err
         assert "(exit 3, 12 ms)" in err
+
+
+def test_a_command_takes_a_target_its_own_options_and_then_the_shared_ones() -> None:
+    seen: list[tuple[Way, str]] = []
+
+    @options.shared("target", *options.FILES, "timeout_s", timeout_s=7.5)
+    def command(way: Way, own: str = "x") -> None:
+        """Its help."""
+        seen.append((way, own))
+
+    parameters = inspect.signature(command).parameters
+    assert list(parameters) == ["target", "own", "output", "compress", "timeout_s"]
+    assert parameters["timeout_s"].default == 7.5
+    assert command.__doc__ == "Its help."
+    command(target="web", own="y", output=Path("out"), compress="none", timeout_s=1.0)
+    assert seen == [(Way(target="web", output=Path("out"), compress="none", timeout_s=1.0), "y")]
+
+
+def test_a_command_file_stays_short() -> None:
+    lengths = {p.name: len(p.read_text(encoding="utf-8").splitlines()) for p in COMMANDS.glob("*.py")}
+    files = ("ps", "threaddump", "heapdump", "histogram", "jcmd", "verify", "fetch")
+    assert {name: lengths[f"{name}.py"] for name in files if lengths[f"{name}.py"] >= 80} == {}

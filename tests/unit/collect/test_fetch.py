@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import shutil
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,16 @@ import pytest
 
 from jvmdiag.collect.fetch import Fetched, _archived, _counted, _look, _streamed, fetch_file
 from jvmdiag.collect.job import Job, Journal, Progress
-from jvmdiag.errors import BadRequest, ConnectionLost, JvmdiagError, NoSuchFile, OutputExists, TransferCut
+from jvmdiag.errors import (
+    BadRequest,
+    ConnectionLost,
+    DumpIncomplete,
+    JvmdiagError,
+    NoSuchFile,
+    OutputExists,
+    TransferCut,
+    VerificationFailed,
+)
 from jvmdiag.hosts.local import LocalHost
 from jvmdiag.hosts.place import ContainerPlace
 from jvmdiag.target import LocalTarget
@@ -60,11 +70,12 @@ def test_a_file_comes_whole_with_its_account_and_stays_where_it_was(there: Path,
 
 def test_what_is_packed_already_is_stored_as_it_is(there: Path, here: Path) -> None:
     packed = there.with_name("old.hprof.gz")
-    packed.write_bytes(gzip.compress(CONTENT))
+    packed.write_bytes(gzip.compress(make.small_dump()))
     fetched = fetch(packed, here)
     assert Path(fetched.artifact.path).name == "old.hprof.gz"
     assert Path(fetched.artifact.path).read_bytes() == packed.read_bytes()
     assert fetched.artifact.codec == Codec.NONE.value
+    assert [w.name for w in fetched.artifact.witnesses] == ["byte count", "sha256", "structure"]
 
 
 @pytest.mark.parametrize("path", ["heap.hprof", "tmp/heap.hprof", "-n", ""])
@@ -119,11 +130,88 @@ def test_a_heap_dump_that_is_whole_has_a_third_witness(there: Path, here: Path) 
     assert fetched.warnings == ()
 
 
-def test_a_heap_dump_that_is_not_whole_there_is_fetched_with_a_warning(there: Path, here: Path) -> None:
-    there.write_bytes(make.small_dump()[:-5])
-    fetched = fetch(there, here)
-    assert "not whole on the target" in fetched.warnings[0]
-    assert Path(fetched.artifact.path).exists()
+CUT = make.small_dump()[:-5]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "copy"),
+    [
+        ("old.hprof", CUT, "old.hprof.gz.partial"),
+        ("old.hprof", b"", "old.hprof.gz.partial"),
+        ("old.hprof", b"no dump at all", "old.hprof.gz.partial"),
+        ("old.hprof.gz", gzip.compress(CUT), "old.hprof.gz.partial"),
+        ("old.hprof.gz", gzip.compress(make.small_dump())[:-9], "old.hprof.gz.partial"),
+        ("core.1", CUT, "core.1.gz.partial"),
+    ],
+    ids=["cut", "empty", "another-file", "packed-and-cut", "packed-badly", "by-its-content"],
+)
+def test_a_heap_dump_that_is_not_whole_there_takes_no_name_and_its_copy_stays(
+    there: Path, here: Path, name: str, content: bytes, copy: str
+) -> None:
+    file = there.with_name(name)
+    file.write_bytes(content)
+    with pytest.raises(DumpIncomplete, match="not whole on the target") as caught:
+        fetch(file, here, remove=True)
+    assert file.read_bytes() == content
+    [kept] = here.iterdir()
+    assert kept.name == copy
+    stored = kept.read_bytes()
+    assert (stored if name.endswith(".gz") else gzip.decompress(stored)) == content
+    assert f"rm -- {kept}" in caught.value.advice[1]
+
+
+def test_a_heap_dump_that_is_still_being_written_says_so(there: Path, here: Path) -> None:
+    dump = there.with_name("now.hprof")
+    dump.write_bytes(CUT[:-5])
+
+    def grow(_: int) -> None:
+        with dump.open("ab") as file:
+            file.write(b"\0")
+
+    with pytest.raises(DumpIncomplete) as caught:
+        fetch(dump, here, Progress(expect=grow))
+    assert "growing" in caught.value.advice[0]
+
+
+def test_a_copy_of_a_broken_dump_that_is_not_even_that_is_not_kept(there: Path, here: Path) -> None:
+    dump = there.with_name("old.hprof")
+    dump.write_bytes(bytes(4 << 20))  # more than a pipe holds
+
+    def change(_: int) -> None:
+        with dump.open("r+b") as file:
+            file.write(b"\1" * 1000)
+
+    with pytest.raises(VerificationFailed, match="sha256"):
+        fetch(dump, here, Progress(advance=change))
+    assert list(here.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["gc.log", "old.hprof"])
+def test_what_was_changed_there_meanwhile_is_not_removed(there: Path, here: Path, name: str) -> None:
+    file, content = there.with_name(name), make.small_dump()
+    file.write_bytes(content)
+    other = bytes(len(content))
+
+    def change(_: int) -> None:
+        file.write_bytes(other)
+
+    fetched = fetch(file, here, Progress(advance=change), remove=True)
+    assert file.read_bytes() == other
+    assert "no longer what was copied" in fetched.warnings[0]
+    assert [left.where for left in fetched.left_behind] == [str(file)]
+
+
+def test_without_a_sum_there_nothing_is_removed(
+    there: Path, here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin").mkdir()
+    for tool in ("sh", "wc", "head", "rm"):
+        (tmp_path / "bin" / tool).symlink_to(str(shutil.which(tool)))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    fetched = fetch(there, here, remove=True)
+    assert there.read_bytes() == CONTENT
+    assert "no sha256sum" in fetched.warnings[0]
+    assert [left.where for left in fetched.left_behind] == [str(there)]
 
 
 def test_a_name_that_is_taken_here_is_not_replaced_and_nothing_is_removed(there: Path, here: Path) -> None:
@@ -157,7 +245,7 @@ SUM = "a" * 64
 def test_a_look_gives_size_and_sum_or_none_without_a_shell(
     answer: Answer, found: tuple[int, str | None] | None
 ) -> None:
-    assert _look(FakeHost({lambda argv: True: answer}), "/x", None) == found
+    assert _look(FakeHost({lambda argv: True: answer}), "/x", None, summed=True) == found
 
 
 @pytest.mark.parametrize(
@@ -172,7 +260,7 @@ def test_a_look_gives_size_and_sum_or_none_without_a_shell(
 )
 def test_a_look_that_finds_no_file_says_what_it_found(answer: Answer, says: str) -> None:
     with pytest.raises(NoSuchFile, match=says):
-        _look(FakeHost({lambda argv: True: answer}), "/x", None)
+        _look(FakeHost({lambda argv: True: answer}), "/x", None, summed=True)
 
 
 def test_fewer_bytes_than_there_are_is_a_copy_that_was_cut() -> None:
