@@ -40,6 +40,10 @@ JvmdiagError                     1   (never raised itself)
 │   ├── VerificationFailed      62   the witnesses disagree
 │   ├── NoSuchFile              63   no such file on the target
 │   └── NotADump                64   the file is not what its name says
+├── PriceError
+│   ├── PauseTooLong            71   the forecast pause is longer than --max-pause
+│   ├── WouldBeKilled           72   the dump would get the target killed: its memory limit, its health probe
+│   └── DumpUnderWay            73   somebody else is taking a dump of this JVM
 ├── Declined                    70   not confirmed
 └── Stopped
     ├── Interrupted            130   Ctrl-C
@@ -286,6 +290,28 @@ class NotADump(IntegrityError):
     """The file is not what its name says."""
 
     exit_code = 64
+
+
+class PriceError(JvmdiagError):
+    """What the dump would cost."""
+
+
+class PauseTooLong(PriceError):
+    """The forecast pause is longer than --max-pause."""
+
+    exit_code = 71
+
+
+class WouldBeKilled(PriceError):
+    """The dump would get the target killed: by its memory limit, or by its health probe."""
+
+    exit_code = 72
+
+
+class DumpUnderWay(PriceError):
+    """Somebody else is taking a dump of this JVM."""
+
+    exit_code = 73
 
 
 class Declined(JvmdiagError):

@@ -118,6 +118,16 @@ class MemoryLimit:
 
 
 @dataclass(frozen=True)
+class HealthProbe:
+    """Who watches over the process from outside, and after how many seconds of its silence `then` may happen."""
+
+    by: str
+    silent_s: float
+    then: str
+    kills: bool
+
+
+@dataclass(frozen=True)
 class Jvm:
     """A JVM as one place sees it: `pid` counts in that place's PID namespace.
 
@@ -152,6 +162,8 @@ class Jvm:
     options: tuple[str, ...] = ()
     """Every JVM option in force, also those of JAVA_TOOL_OPTIONS and its kin; values not masked."""
     heap: Heap | None = None
+    collector: str | None = None
+    """G1, Parallel, Serial, Z or Shenandoah; None where it is not known."""
     perfdata: str | None = None
     """The path of its performance data file in its own mount namespace, or None."""
     attach_disabled_by: str | None = None
@@ -215,6 +227,15 @@ class Pause:
     reaching_s: float
     safepoints: int
     exact: bool
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """How long a question will stop every thread of the JVM: a range in seconds, and in words what it goes by."""
+
+    low_s: float
+    high_s: float
+    basis: str
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,10 @@ FOREIGN = (
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _plain_environment() -> Iterator[None]:
+def _plain_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as environment:
         for name in FOREIGN:
             environment.delenv(name, raising=False)
+        # What captures did cost is kept there.
+        environment.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield

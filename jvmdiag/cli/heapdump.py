@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from jvmdiag.cli import options
-
-if TYPE_CHECKING:
-    from jvmdiag.cli.console import Console
-    from jvmdiag.collect.heap import Plan
 
 EXAMPLE = """\b
 Examples:
@@ -39,10 +34,6 @@ def command(
             show_default=False,
         ),
     ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Go on where there is too little room, there or here.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Take a heap dump, bring it here, verify it, and remove it there.
 
@@ -53,7 +44,7 @@ def command(
     from jvmdiag.report.json import document
     from jvmdiag.report.text import heap_dump_text
 
-    request = HeapDumpRequest(live, dump_dir, keep, force)
+    request = HeapDumpRequest(live, dump_dir, keep, way.terms)
     if way.dry_run:
         from jvmdiag.collect.dry_run import rehearse_heap_dump
 
@@ -61,18 +52,9 @@ def command(
         return
     console = way.console
     with progress_of(console, "heap dump") as progress:
-        confirm = partial(_agreed, console=console, yes=yes)
-        taken = take_heap_dump(way.job, request, way.journal, progress, confirm)
+        taken = take_heap_dump(way.job, request, way.journal, progress)
     if way.json:
         console.result(document("heapdump", **vars(taken)))
         return
     console.result(taken.artifact.path)
     console.say(heap_dump_text(taken))
-
-
-def _agreed(plan: Plan, console: Console, *, yes: bool) -> bool:
-    from jvmdiag.report.text import plan_text
-
-    if yes:
-        console.say(plan_text(plan))
-    return yes or console.confirm(plan_text(plan), "Take it?")

@@ -15,7 +15,7 @@ Examples:
 """
 
 
-@options.shared(*options.QUESTION, timeout_s=120.0)
+@options.shared(*options.ASKED, timeout_s=120.0)
 def command(
     way: options.Way,
     live: Annotated[
@@ -39,11 +39,12 @@ def command(
 
         way.show(rehearse_command(way.job, histogram_line(live=live), way.journal))
         return
-    taken = take_histogram(way.job, way.journal, live=live)
+    taken = take_histogram(way.job, way.journal, way.terms, live=live)
     if way.json:
-        fields = {"method": taken.method, "live": live, "pause": taken.pause, **vars(taken.histogram)}
+        cost = {"forecast": taken.forecast, "pause": taken.pause}
+        fields = {"method": taken.method, "live": live, **cost, **vars(taken.histogram)}
         way.console.result(document("histogram", **fields))
         return
     way.console.result(histogram_text(taken.histogram, top))
     if taken.pause:
-        way.console.say(pause_text(taken.pause))
+        way.console.say(pause_text(taken.pause, taken.forecast))

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from jvmdiag import __version__
-from jvmdiag.cli import fetch, heapdump, histogram, jcmd, ps, threaddump, verify
+from jvmdiag.cli import check, fetch, heapdump, histogram, jcmd, ps, threaddump, verify
 from jvmdiag.cli.console import Console
 from jvmdiag.errors import BadRequest, Interrupted, JvmdiagError, TargetSilent, Terminated
 
@@ -20,6 +20,7 @@ EPILOG = """\b
 At three in the morning:
   jvmdiag ps
   jvmdiag threaddump NAME --count 3
+  jvmdiag check NAME                 what a heap dump would cost
   jvmdiag heapdump NAME              where memory is the trouble
 """
 app = typer.Typer(
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 for name, module in (
     ("ps", ps),
+    ("check", check),
     ("threaddump", threaddump),
     ("heapdump", heapdump),
     ("histogram", histogram),

@@ -17,6 +17,7 @@ from jvmdiag.cli.console import Console
 if TYPE_CHECKING:
     from jvmdiag.collect.dry_run import DryRun
     from jvmdiag.collect.job import Job, Journal
+    from jvmdiag.collect.price import Offer, Terms
 
 Choice = TypeVar("Choice", bound=Enum)
 Command = Callable[..., None]
@@ -98,6 +99,19 @@ Json = Annotated[bool, typer.Option("--json", help="The result as one JSON docum
 OnlyLook = Annotated[
     bool, typer.Option("--dry-run", help="Only look, and show what would be run, with its risk.")
 ]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+MaxPause = Annotated[
+    str | None,
+    typer.Option("--max-pause", metavar="TIME", help="Refuse what is forecast to take longer: 20s, 500ms."),
+]
+Force = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--force",
+        metavar="WHAT",
+        help="Go on in spite of a refusal: disk, memory, health, pause, others, here or jvm. May be repeated.",
+    ),
+]
 Verbose = Annotated[
     bool,
     typer.Option("--verbose", "-v", help="Show every command run on the target, its exit code and time."),
@@ -109,9 +123,12 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing but the resu
 JVM = ("jvm", "method", "jdk_image", "no_pull", "view")
 SSH = ("sudo", "identity", "ssh_config", "accept_new_host_key")
 FILES = ("output", "compress")
+PRICE = ("yes", "max_pause", "force")
+LOOKED = ("json", "verbose", "quiet")
 SHOWN = ("json", "dry_run", "verbose", "quiet")
 QUESTION = ("target", *JVM, *SSH, "timeout_s", *SHOWN)
-DUMP = ("target", *JVM, *SSH, *FILES, "timeout_s", *SHOWN)
+ASKED = ("target", *PRICE, *JVM, *SSH, "timeout_s", *SHOWN)
+DUMP = ("target", *PRICE, *JVM, *SSH, *FILES, "timeout_s", *SHOWN)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +148,9 @@ class Way:
     output: Output = Path()
     compress: Compress = "gzip"
     timeout_s: Timeout = 30.0
+    yes: Yes = False
+    max_pause: MaxPause = None
+    force: Force = None
     json: Json = False
     dry_run: OnlyLook = False
     verbose: Verbose = False
@@ -151,6 +171,19 @@ class Way:
     def job(self) -> Job:
         """Raises BadRequest for a target, codec, view or time that is none."""
         return _job_of(self)
+
+    @cached_property
+    def terms(self) -> Terms:
+        """What may be paid, and who says yes. Raises BadRequest for a time or a --force that is none."""
+        return _terms_of(self)
+
+    def agrees(self, offer: Offer) -> bool:
+        """Whether the price may be paid: --yes says so, or somebody who is asked."""
+        from jvmdiag.report.price import offer_text
+
+        if self.yes:
+            self.console.say(offer_text(offer))
+        return self.yes or self.console.confirm(offer_text(offer), "Take it?")
 
     def show(self, dry: DryRun) -> None:
         """What would be run, as text or as a document."""
@@ -215,6 +248,22 @@ def _job_of(way: Way) -> Job:
         output=way.output,
         codec=one_of("--compress", Codec, way.compress),
         timeout_s=way.timeout_s,
+    )
+
+
+def _terms_of(way: Way) -> Terms:
+    from jvmdiag.collect.price import Terms
+    from jvmdiag.errors import BadRequest
+    from jvmdiag.impact.finding import Subject
+    from jvmdiag.units import seconds_of
+
+    most = seconds_of(way.max_pause) if way.max_pause is not None else None
+    if way.max_pause is not None and most is None:
+        raise BadRequest(f"--max-pause {way.max_pause!r} is no time", advice="write 20s, 500ms or 2m")
+    return Terms(
+        max_pause_s=most,
+        forced=frozenset(one_of("--force", Subject, name) for name in way.force or ()),
+        agreed=way.agrees,
     )
 
 

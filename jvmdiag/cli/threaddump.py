@@ -49,7 +49,7 @@ def command(
         way.console.say(dump.artifact.path) if way.json else way.console.result(dump.artifact.path)
         way.console.say(thread_dump_line(dump))
 
-    request = ThreadDumpRequest(count, interval, locks)
+    request = ThreadDumpRequest(count, interval, locks, way.terms)
     dumps = take_thread_dumps(way.job, request, way.journal, taken)
     if way.json:
         way.console.result(document("threaddump", dumps=dumps))

@@ -10,12 +10,16 @@ from jvmdiag.attach.jdk_image import JdkImage
 from jvmdiag.attach.rung import NotReady, Ready, Scene, reach_of
 from jvmdiag.capture.choose import survey
 from jvmdiag.capture.heap import heap_dump_line
-from jvmdiag.capture.scratch import candidates, choose_room, look_for_room, scratch_path
+from jvmdiag.collect.check import methods_of
 from jvmdiag.collect.fetch import find_file
 from jvmdiag.collect.heap import HeapDumpRequest
 from jvmdiag.collect.job import Job, Journal
+from jvmdiag.collect.price import preflight
 from jvmdiag.collect.scene import SidecarNeeded, open_scene
-from jvmdiag.errors import NoMethod
+from jvmdiag.errors import NoMethod, ReadOnlyTarget
+from jvmdiag.impact.disk import scratch_path
+from jvmdiag.impact.finding import require_allowed
+from jvmdiag.units import size
 
 _RISKS = {
     "Thread.print": "one to three safepoints of about a millisecond",
@@ -66,12 +70,14 @@ def _rehearsed(job: Job, journal: Journal, line: str, rehearse: Callable[[Scene]
 
 
 def _heap_dump(job: Job, request: HeapDumpRequest, scene: Scene) -> DryRun:
-    jvm, reach = scene.jvm, reach_of(scene.view, scene.jvm)
-    rooms = look_for_room(reach, jvm, candidates(jvm, request.dump_dir))
-    estimate = jvm.heap.used_bytes if jvm.heap else jvm.rss_bytes
-    room = choose_room(rooms, jvm, estimate, force=request.force)
-    path = scratch_path(room)
-    before = (Planned(f"write at least {estimate / 1e6:,.0f} MB to {path}", f"{room}"),)
+    reach = reach_of(scene.view, scene.jvm)
+    methods = methods_of(survey(scene, "GC.heap_dump", job.method))
+    price = preflight(job, scene, request.intent, methods, None, request.dump_dir)
+    require_allowed(price.findings, request.terms.forced)
+    if price.room is None:
+        raise ReadOnlyTarget("there is no directory to write a dump to")
+    path = scratch_path(price.room)
+    before = (Planned(f"write at least {size(price.estimate_bytes)} to {path}", str(price.room)),)
     read = Planned(f"read {reach.path(path)} while it grows", "reading of the target's disk")
     gone = Planned(f"rm -f {shlex.quote(reach.path(path))}", "nothing but that file")
     after = (read,) if request.keep else (read, gone)

@@ -1,39 +1,35 @@
-"""A heap dump: room on the target, room here, the word of the user, the dump, its copy, its witnesses."""
+"""A heap dump: room on the target, room here, the price and the word of the user, the dump, its copy, its witnesses."""
 
 from __future__ import annotations
 
 import contextlib
-import re
 import shlex
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
 from jvmdiag.attach.rung import Reach, Scene, Speaker, reach_of
 from jvmdiag.capture.choose import with_speaker
 from jvmdiag.capture.heap import HeapDump, JvmSays
-from jvmdiag.capture.scratch import Room, candidates, choose_room, look_for_room, scratch_path
 from jvmdiag.collect.job import Job, Journal, Progress, file_name, now
 from jvmdiag.collect.keep import Origin, artifact, require_agreement, write_account
+from jvmdiag.collect.price import NO_TERMS, Offer, Terms, agree, remember
 from jvmdiag.collect.scene import open_scene, see
-from jvmdiag.errors import CommandRefused, Declined, LocalDiskFull, Stopped
+from jvmdiag.errors import ReadOnlyTarget, Stopped
 from jvmdiag.hosts.opening import open_place
+from jvmdiag.impact.disk import scratch_path
+from jvmdiag.impact.finding import Subject
+from jvmdiag.impact.forecast import Operation
+from jvmdiag.impact.lock import dump_lock
 from jvmdiag.impact.pause import MeteredSpeaker
+from jvmdiag.impact.preflight import Intent
 from jvmdiag.jvm.discovery import require_still_there
-from jvmdiag.model import Artifact, Jvm, LeftBehind, Pause, Witness
+from jvmdiag.model import Artifact, Forecast, LeftBehind, Pause, Witness
 from jvmdiag.transfer.hprof import StructureWalk
 from jvmdiag.transfer.pump import Pumped, pump
-from jvmdiag.transfer.sink import PartialFile, free_bytes, private_directory
-
-# gzip -1 makes heap dumps a third to a half of their size; a full disk here is worth a pessimist.
-_STORED_SHARE = 0.6
-# Names and layouts of the classes come on top of the objects.
-_CLASSES_BYTES = 10 << 20
-# It waits for a collection that is under way, and for nothing else.
-_ESTIMATE_S = 30.0
-_HEAP_INFO = re.compile(r"used (\d+)K", re.MULTILINE)
+from jvmdiag.transfer.sink import PartialFile, private_directory
 
 
 @dataclass(frozen=True)
@@ -42,25 +38,16 @@ class HeapDumpRequest:
 
     `keep`: True leaves the file on the target, False removes it even where its copy failed; None
     removes it once its copy is verified, and keeps it where the dump is whole and its copy is not.
-    `force` goes on where there is too little room, there or here.
     """
 
     live: bool = False
     dump_dir: str | None = None
     keep: bool | None = None
-    force: bool = False
+    terms: Terms = NO_TERMS
 
-
-@dataclass(frozen=True)
-class Plan:
-    """What is about to happen, for the one who has to say yes."""
-
-    jvm: Jvm
-    where: str
-    room: Room
-    estimate_bytes: int
-    method: str
-    live: bool
+    @property
+    def intent(self) -> Intent:
+        return Intent(Operation.HEAP_DUMP, self.live, self.terms.max_pause_s)
 
 
 @dataclass(frozen=True)
@@ -74,17 +61,16 @@ class HeapDumpTaken:
     total_s: float
     resumed: int
     left_behind: tuple[LeftBehind, ...]
+    forecast: Forecast
     pause: Pause | None = None
     """How long the application stood still; None where the JVM publishes no counters."""
 
 
-def take_heap_dump(
-    job: Job, request: HeapDumpRequest, journal: Journal, progress: Progress, confirm: Callable[[Plan], bool]
-) -> HeapDumpTaken:
+def take_heap_dump(job: Job, request: HeapDumpRequest, journal: Journal, progress: Progress) -> HeapDumpTaken:
     """One heap dump, brought here and verified. Raises every error there is; the final name is never taken then."""
     private_directory(job.output)
     with open_scene(job, journal) as scene:
-        taking = _Taking(job, request, journal, progress, confirm, scene)
+        taking = _Taking(job, request, journal, progress, scene)
         return with_speaker(scene, "GC.heap_dump", job.method, taking.with_)
 
 
@@ -94,19 +80,21 @@ class _Taking:
     request: HeapDumpRequest
     journal: Journal
     progress: Progress
-    confirm: Callable[[Plan], bool]
     scene: Scene
 
     def with_(self, speaker: Speaker) -> HeapDumpTaken:
-        plan = self._plan(speaker)
-        if not self.confirm(plan):
-            raise Declined("no heap dump was taken", why="it was not confirmed")
+        request = self.request
+        offer = agree(self.job, self.scene, speaker, request.intent, request.terms, request.dump_dir)
+        room = offer.price.room
+        if room is None:
+            raise ReadOnlyTarget("there is no directory to write a dump to, and no --force makes one")
         require_still_there(self.scene.view.host, self.scene.jvm)
         started, clock = now(), time.monotonic()
-        path = scratch_path(plan.room)
+        path = scratch_path(room)
         name = file_name(self.job.target, "heap", started, ".hprof") + self.job.codec.suffix
         metered = MeteredSpeaker(speaker, self.scene.jvm)
         with ExitStack() as stack:
+            stack.enter_context(self._lock(speaker))
             sink = stack.enter_context(PartialFile(self.job.output, name))
             dump = HeapDump(
                 metered,
@@ -117,26 +105,29 @@ class _Taking:
             )
             metered.read_ahead()
             with self._cleaning(dump):
-                self.progress.expect(plan.estimate_bytes)
+                self.progress.expect(offer.price.estimate_bytes)
                 pumped, says, witnesses = self._copy(dump, sink)
                 kept = artifact(sink.commit(), "heap dump", self.job, pumped, witnesses)
                 left = self._after(dump)
         total_s = time.monotonic() - clock
         taken = HeapDumpTaken(
-            kept, says, speaker.method, speaker.detail, total_s, dump.resumed, left, metered.pause
+            artifact=kept,
+            says=says,
+            method=speaker.method,
+            detail=speaker.detail,
+            total_s=total_s,
+            resumed=dump.resumed,
+            left_behind=left,
+            forecast=offer.price.forecast,
+            pause=metered.pause,
         )
-        self._account(taken, started, speaker.notes)
+        remember(self.job, offer, metered.pause)
+        self._account(taken, started, offer, speaker.notes)
         return taken
 
-    def _plan(self, speaker: Speaker) -> Plan:
-        jvm = self.scene.jvm
-        estimate = estimate_bytes(speaker, jvm, self.job.timeout_s)
+    def _lock(self, speaker: Speaker) -> AbstractContextManager[bool]:
         assert speaker.reach is not None
-        rooms = look_for_room(speaker.reach, jvm, candidates(jvm, self.request.dump_dir))
-        room = choose_room(rooms, jvm, estimate, force=self.request.force)
-        if not self.request.force:
-            require_room_here(self.job, estimate)
-        return Plan(jvm, self.scene.place.name, room, estimate, speaker.method, self.request.live)
+        return dump_lock(speaker.reach, self.scene.jvm, forced=Subject.OTHERS in self.request.terms.forced)
 
     def _copy(self, dump: HeapDump, sink: PartialFile) -> tuple[Pumped, JvmSays, tuple[Witness, ...]]:
         walk = StructureWalk()
@@ -189,54 +180,23 @@ class _Taking:
         left = dump.kept() if self.request.keep else dump.discard()
         return (left,) if left else ()
 
-    def _account(self, taken: HeapDumpTaken, started: datetime, notes: tuple[str, ...]) -> None:
-        durations = (("dump", taken.says.seconds), ("total", taken.total_s))
-        notes = (
-            *notes,
-            *((f"the stream was cut and continued {taken.resumed} times",) if taken.resumed else ()),
-            *(("--force: taken whether there was room or not",) if self.request.force else ()),
-        )
+    def _account(self, taken: HeapDumpTaken, started: datetime, offer: Offer, notes: tuple[str, ...]) -> None:
+        resumed = (f"the stream was cut and continued {taken.resumed} times",) if taken.resumed else ()
         origin = Origin(
-            "heap dump",
-            taken.method,
-            taken.detail,
-            started,
-            taken.says.size_bytes,
-            durations,
-            taken.left_behind,
-            notes,
-            self.scene.place.host_key_checked,
-            taken.pause,
+            kind="heap dump",
+            method=taken.method,
+            detail=taken.detail,
+            started=started,
+            jvm_reported_bytes=taken.says.size_bytes,
+            durations_s=(("dump", taken.says.seconds), ("total", taken.total_s)),
+            left_behind=taken.left_behind,
+            notes=(*notes, *resumed),
+            host_key_checked=self.scene.place.host_key_checked,
+            pause=taken.pause,
+            forecast=taken.forecast,
+            forced=offer.forced,
         )
         write_account(taken.artifact, origin, self.job, self.scene, self.journal)
-
-
-def estimate_bytes(speaker: Speaker, jvm: Jvm, timeout_s: float) -> int:
-    """What the dump will be, from the heap's use now; hprof is about as wide as the heap it shows.
-
-    GC.heap_info costs no safepoint and is fresher than perfdata, which G1 refreshes only at a collection.
-    """
-    # A JVM that refuses or hangs here would do so again, and a dump that waits in its queue is taken all the same.
-    with contextlib.suppress(CommandRefused):
-        text = speaker.ask("GC.heap_info", min(timeout_s, _ESTIMATE_S)).decode("utf-8", "replace")
-        heap = text.partition("Metaspace")[0]
-        if used := [int(kib) for kib in _HEAP_INFO.findall(heap)]:
-            return (sum(used) << 10) + _CLASSES_BYTES
-    return jvm.heap.used_bytes if jvm.heap else jvm.rss_bytes
-
-
-def require_room_here(job: Job, estimate: int) -> None:
-    """Raises LocalDiskFull before the JVM is asked for a dump that would find no room here."""
-    need = int(estimate * (1 if job.codec.value == "none" else _STORED_SHARE))
-    free = free_bytes(job.output)
-    if free < need:
-        raise LocalDiskFull(
-            f"{job.output.resolve()} has {free / 1e6:,.0f} MB free, and the dump may take {need / 1e6:,.0f} MB",
-            advice=(
-                "choose another directory: -o DIR",
-                "nothing was done to the JVM; --force tries all the same",
-            ),
-        )
 
 
 def reopen(job: Job, journal: Journal, scene: Scene, stack: ExitStack) -> Reach:

@@ -11,7 +11,7 @@ from jvmdiag.attach.rung import Scene
 from jvmdiag.collect.job import Job, Journal, now
 from jvmdiag.errors import VerificationFailed
 from jvmdiag.jvm.options import mask_option
-from jvmdiag.model import Artifact, LeftBehind, Pause, Witness
+from jvmdiag.model import Artifact, Forecast, LeftBehind, Pause, Witness
 from jvmdiag.transfer.manifest import Manifest, jvm_facts, manifest_path, utc, write_manifest
 from jvmdiag.transfer.pump import Pumped, pump
 from jvmdiag.transfer.sink import PartialFile
@@ -31,6 +31,8 @@ class Origin:
     notes: tuple[str, ...] = ()
     host_key_checked: bool | None = None
     pause: Pause | None = None
+    forecast: Forecast | None = None
+    forced: tuple[str, ...] = ()
 
 
 def require_agreement(witnesses: Iterable[Witness]) -> None:
@@ -87,6 +89,8 @@ def write_account(
         stored_sha256=kept.stored_sha256,
         jvm_reported_bytes=origin.jvm_reported_bytes,
         pause=origin.pause,
+        forecast=origin.forecast,
+        forced=origin.forced,
         witnesses=kept.witnesses,
         left_behind=origin.left_behind,
         notes=origin.notes,

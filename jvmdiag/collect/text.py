@@ -8,9 +8,12 @@ from jvmdiag.attach.rung import Scene, Speaker
 from jvmdiag.capture.choose import with_speaker
 from jvmdiag.capture.histogram import Histogram, histogram_line, parse_histogram
 from jvmdiag.collect.job import Job, Journal
+from jvmdiag.collect.price import Offer, Terms, agree, remember
 from jvmdiag.collect.scene import open_scene
+from jvmdiag.impact.forecast import Operation
 from jvmdiag.impact.pause import MeteredSpeaker
-from jvmdiag.model import Pause
+from jvmdiag.impact.preflight import Intent
+from jvmdiag.model import Forecast, Pause
 
 
 @dataclass(frozen=True)
@@ -20,19 +23,27 @@ class HistogramTaken:
     histogram: Histogram
     method: str
     pause: Pause | None
+    forecast: Forecast
 
 
-def take_histogram(job: Job, journal: Journal, *, live: bool) -> HistogramTaken:
-    """Raises DumpIncomplete where the JVM's answer does not add up."""
+def take_histogram(job: Job, journal: Journal, terms: Terms, *, live: bool) -> HistogramTaken:
+    """Raises DumpIncomplete where the JVM's answer does not add up, and what `terms` do not bear."""
+    intent = Intent(Operation.HISTOGRAM, live, terms.max_pause_s)
     line = histogram_line(live=live)
     with open_scene(job, journal) as scene:
-        return with_speaker(scene, line, job.method, lambda speaker: _histogram(job, scene, speaker, line))
+        return with_speaker(
+            scene,
+            line,
+            job.method,
+            lambda speaker: _histogram(job, scene, speaker, line, agree(job, scene, speaker, intent, terms)),
+        )
 
 
-def _histogram(job: Job, scene: Scene, speaker: Speaker, line: str) -> HistogramTaken:
+def _histogram(job: Job, scene: Scene, speaker: Speaker, line: str, offer: Offer) -> HistogramTaken:
     metered = MeteredSpeaker(speaker, scene.jvm)
     text = metered.ask(line, job.timeout_s).decode("utf-8", "replace")
-    return HistogramTaken(parse_histogram(text), speaker.method, metered.pause)
+    remember(job, offer, metered.pause)
+    return HistogramTaken(parse_histogram(text), speaker.method, metered.pause, offer.price.forecast)
 
 
 def ask_anything(job: Job, line: str, journal: Journal) -> tuple[str, str]:

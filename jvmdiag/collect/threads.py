@@ -11,9 +11,12 @@ from jvmdiag.capture.choose import with_speaker
 from jvmdiag.capture.threads import count_threads, has_deadlock, thread_line
 from jvmdiag.collect.job import Job, Journal, file_name, now
 from jvmdiag.collect.keep import Origin, keep_text, write_account
+from jvmdiag.collect.price import NO_TERMS, Offer, Terms, agree, remember
 from jvmdiag.collect.scene import open_scene
 from jvmdiag.errors import BadRequest, DumpIncomplete
+from jvmdiag.impact.forecast import Operation
 from jvmdiag.impact.pause import MeteredSpeaker
+from jvmdiag.impact.preflight import Intent
 from jvmdiag.model import Artifact, Pause, Witness
 from jvmdiag.transfer.sink import private_directory
 from jvmdiag.transfer.threads import ThreadDumpWalk
@@ -28,6 +31,17 @@ class ThreadDumpRequest:
     count: int = 1
     interval_s: float = 5.0
     locks: bool = False
+    terms: Terms = NO_TERMS
+
+    @property
+    def has_a_price(self) -> bool:
+        """Whether it is worth a preflight: a plain dump costs about a millisecond."""
+        return self.locks or self.terms.max_pause_s is not None
+
+    @property
+    def intent(self) -> Intent:
+        operation = Operation.LOCKS if self.locks else Operation.THREADS
+        return Intent(operation, max_pause_s=self.terms.max_pause_s)
 
 
 @dataclass(frozen=True)
@@ -68,18 +82,26 @@ class _Sampler:
 
     def all_of(self, speaker: Speaker) -> tuple[ThreadDump, ...]:
         """Those that `speaker` could not be asked for any more are left to the next one."""
+        offer = self._offer(speaker)
         while len(self.dumps) < self.request.count:
             due = time.monotonic() + self.request.interval_s
-            self.dumps.append(self._one(speaker, len(self.dumps) + 1))
+            self.dumps.append(self._one(speaker, len(self.dumps) + 1, offer))
             self.taken(self.dumps[-1])
             if len(self.dumps) < self.request.count:
                 time.sleep(max(due - time.monotonic(), 0))
         return tuple(self.dumps)
 
-    def _one(self, speaker: Speaker, number: int) -> ThreadDump:
+    def _offer(self, speaker: Speaker) -> Offer | None:
+        if not self.request.has_a_price:
+            return None
+        return agree(self.job, self.scene, speaker, self.request.intent, self.request.terms)
+
+    def _one(self, speaker: Speaker, number: int, offer: Offer | None) -> ThreadDump:
         # Two more commands in a container or over SSH cost more than what they would measure.
         metered = (
-            MeteredSpeaker(speaker, self.scene.jvm) if speaker.reach and speaker.reach.host.is_here else None
+            MeteredSpeaker(speaker, self.scene.jvm)
+            if speaker.reach and (offer or speaker.reach.host.is_here)
+            else None
         )
         started, clock = now(), time.monotonic()
         text = (metered or speaker).ask(thread_line(locks=self.request.locks), self.job.timeout_s)
@@ -101,7 +123,11 @@ class _Sampler:
             notes=speaker.notes,
             host_key_checked=self.scene.place.host_key_checked,
             pause=pause,
+            forecast=offer.price.forecast if offer else None,
+            forced=offer.forced if offer else (),
         )
+        if offer:
+            remember(self.job, offer, pause)
         write_account(kept, origin, self.job, self.scene, self.journal)
         return ThreadDump(
             kept, count_threads(text), has_deadlock(text), speaker.method, speaker.detail, seconds, pause

@@ -23,7 +23,9 @@ from jvmdiag.errors import (
 )
 from jvmdiag.hosts.base import Host
 from jvmdiag.hosts.docker_client import import_docker, open_client, our_errors, plain_socket, shorten
+from jvmdiag.hosts.docker_health import health_probes
 from jvmdiag.hosts.glance import glance
+from jvmdiag.model import HealthProbe
 
 _CREATING_S = 2.0
 # Log drivers that can be read back by themselves.
@@ -54,6 +56,8 @@ class ContainerFacts:
     env: tuple[str, ...]
     log_kept: bool = True
     """Whether the engine keeps a log that can be read back, as it does by itself for remote drivers since 20.10."""
+    probes: tuple[HealthProbe, ...] = ()
+    """Who watches over it from outside, by what the engine says."""
 
 
 class Engine:
@@ -104,6 +108,7 @@ class Engine:
             log_driver=raw["HostConfig"]["LogConfig"]["Type"],
             env=tuple(config.get("Env") or ()),
             log_kept=_keeps_log(raw["HostConfig"]["LogConfig"]),
+            probes=health_probes(raw),
         )
 
     def _inspect(self, name: str) -> Any:

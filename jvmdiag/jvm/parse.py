@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from jvmdiag.jvm.options import attach_disabled_by, split_command, split_variable
-from jvmdiag.jvm.perfdata import heap_of, parse_perfdata
+from jvmdiag.jvm.perfdata import collector_of, heap_of, parse_perfdata
 from jvmdiag.model import Jvm, MemoryLimit, Mount, Owner, SigQuit, Vm
 
 Sections = dict[tuple[str, ...], bytes]
@@ -121,6 +121,7 @@ def _with_runtime(jvm: Jvm, told: _Told) -> Jvm:
         version=str(counters.get("java.property.java.version") or "") or release.get("JAVA_VERSION"),
         vm_name=str(counters.get("java.property.java.vm.name") or "") or None,
         heap=heap_of(counters),
+        collector=collector_of(counters) or _collector_asked_for(jvm.options),
         perfdata=path,
         jcmd_module="jdk.jcmd" in release.get("MODULES", "").split(),
         tools=tuple(told.text("tools").splitlines()),
@@ -216,6 +217,12 @@ def _variables(text: str) -> dict[str, tuple[str, ...]]:
 def _release(text: str) -> dict[str, str]:
     pairs = (line.partition("=") for line in text.splitlines())
     return {key: value.strip().strip('"') for key, _, value in pairs}
+
+
+def _collector_asked_for(options: Sequence[str]) -> str | None:
+    """G1 of -XX:+UseG1GC; the last one counts."""
+    found = re.findall(r"^-XX:\+Use(G1|Parallel|Serial|Z|Shenandoah)GC$", "\n".join(options), re.MULTILINE)
+    return found[-1] if found else None
 
 
 def _user_name(uid: int, passwd: str) -> str:

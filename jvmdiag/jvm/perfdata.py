@@ -75,6 +75,26 @@ def heap_of(counters: Counters) -> Heap | None:
     return Heap(used, committed, highest or None)
 
 
+# The beginnings of the names of collector 0, or where there is none of collector 2 (Z of 17 and 21).
+_COLLECTORS = (
+    ("G1 ", "G1"),
+    ("ZGC ", "Z"),
+    ("Z ", "Z"),
+    ("Parallel ", "Parallel"),
+    ("PS", "Parallel"),
+    ("Serial ", "Serial"),
+    ("Copy", "Serial"),
+    ("Shenandoah", "Shenandoah"),
+)
+
+
+def collector_of(counters: Counters) -> str | None:
+    """G1, Parallel, Serial, Z or Shenandoah, the word of -XX:+Use…GC; None where the file names none."""
+    names = [str(counters.get(f"sun.gc.collector.{n}.name", "")) for n in range(3)]
+    found = (short for name in names for start, short in _COLLECTORS if name.startswith(start))
+    return next(found, None)
+
+
 def _share_one_maximum(counters: Counters) -> bool:
     # With G1 and generational Z each generation may grow to the whole heap: their sum is no maximum.
     names = (str(counters.get(f"sun.gc.collector.{n}.name", "")) for n in range(3))

@@ -63,6 +63,8 @@ def _plain(value: Any) -> Any:
         return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
     if isinstance(value, Enum):
         return value.value
+    if isinstance(value, type):
+        return value.__name__
     if isinstance(value, PurePath):
         return str(value)
     raise TypeError(f"no JSON for {type(value).__name__}")

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from jvmdiag.report.units import duration, size
+from jvmdiag.units import duration, size, span
 
 # A command imports the room of its own result, and pays for no other.
 if TYPE_CHECKING:
     from jvmdiag.capture.histogram import Histogram
     from jvmdiag.collect.dry_run import DryRun
     from jvmdiag.collect.fetch import Fetched
-    from jvmdiag.collect.heap import HeapDumpTaken, Plan
+    from jvmdiag.collect.heap import HeapDumpTaken
     from jvmdiag.collect.listing import Listed, Listing
     from jvmdiag.collect.threads import ThreadDump
-    from jvmdiag.model import Artifact, Pause
+    from jvmdiag.model import Artifact, Forecast, Pause
     from jvmdiag.transfer.verify import Verdict
 
 
@@ -80,24 +80,16 @@ def thread_dump_line(dump: ThreadDump) -> str:
     return f"{dump.threads} threads, {duration(dump.seconds)}, {dump.method} ({dump.detail}){paused}{found}"
 
 
-def plan_text(plan: Plan) -> str:
-    """What a heap dump is about to do, in plain words."""
-    collection = "A full collection comes first (--live). " if plan.live else ""
-    return (
-        f"A heap dump of pid {plan.jvm.nspid} at {plan.where}: about {size(plan.estimate_bytes)}, by {plan.method}.\n"
-        f"{collection}The application stands still while the JVM writes it to {plan.room}.\n"
-        "The file holds whatever the application holds in memory, secrets included."
-    )
-
-
-def pause_text(pause: Pause) -> str:
-    """paused 1.84 s (the JVM's own count)"""
+def pause_text(pause: Pause, forecast: Forecast | None = None) -> str:
+    """paused 1.84 s (forecast 1.5 to 3.0 s; the JVM's own count)"""
     took = f"{pause.seconds:.2f} s" if pause.seconds >= 0.9995 else f"{pause.seconds * 1000:.2g} ms"
-    if pause.seconds >= 0.0995 and pause.seconds < 0.9995:
+    if 0.0995 <= pause.seconds < 0.9995:
         took = f"{pause.seconds * 1000:.0f} ms"
+    foretold = f"forecast {span(forecast.low_s, forecast.high_s)}; " if forecast else ""
     if pause.exact:
-        return f"paused {took} (the JVM's own count)"
-    return f"paused at most {took} (the JVM's own count of {pause.safepoints} safepoints, others among them)"
+        return f"paused {took} ({foretold}the JVM's own count)"
+    others = f"the JVM's own count of {pause.safepoints} safepoints, others among them"
+    return f"paused at most {took} ({foretold}{others})"
 
 
 def heap_dump_text(taken: HeapDumpTaken) -> str:
@@ -109,7 +101,7 @@ def heap_dump_text(taken: HeapDumpTaken) -> str:
         *(f"  {witness.name}: {witness.detail}" for witness in kept.witnesses),
     ]
     if taken.pause:
-        lines.append(f"  {pause_text(taken.pause)}")
+        lines.append(f"  {pause_text(taken.pause, taken.forecast)}")
     if taken.resumed:
         lines.append(f"the stream was cut and continued {taken.resumed} times")
     lines += [f"left behind: {left.where}; remove it with: {left.remove}" for left in taken.left_behind]

@@ -60,7 +60,7 @@ def test_the_targets_disk_fills_while_the_jvm_dumps(run_container: RunContainer,
     assert refused.exit_code == 50, refused.err
     assert "/small" in refused.err
     # … and a disk that fills all the same is told from success, although the JVM's own exit code is 0.
-    run = jvmdiag("heapdump", str(container.name), "--force", *options, home=tmp_path)
+    run = jvmdiag("heapdump", str(container.name), "--force", "disk", *options, home=tmp_path)
     assert run.exit_code == 52, run.err
     assert "No space left" in run.err
     assert final_names(tmp_path / "out") == []
@@ -174,6 +174,7 @@ def test_the_local_disk_fills(
         target,
         "--yes",
         "--force",
+        "here",
         "--compress",
         "none",
         *options,

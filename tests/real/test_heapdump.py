@@ -156,7 +156,7 @@ def test_a_tmpfs_that_would_kill_the_container_is_refused(
         tmpfs={"/tmp": "rw,mode=1777"},
     )
     run = jvmdiag("heapdump", str(container.name), "--yes", "-o", str(tmp_path / "out"), home=tmp_path)
-    assert run.exit_code == 50, run.err
+    assert run.exit_code == 72, run.err
     assert "/tmp (tmpfs" in run.err
     container.reload()
     assert container.status == "running"

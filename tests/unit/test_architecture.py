@@ -18,15 +18,17 @@ ARROWS: dict[str, frozenset[str]] = {
     "errors": frozenset(),
     "model": frozenset(),
     "target": frozenset({"errors"}),
+    "units": frozenset(),
     "hosts": BASE | {"target"},
     "transfer": BASE,
     "jvm": BASE | {"hosts"},
     "attach": BASE | {"hosts", "jvm"},
     "capture": BASE | {"hosts", "attach"},
-    "impact": BASE | {"attach", "jvm"},
-    "collect": BASE | {"target", "hosts", "jvm", "attach", "capture", "impact", "transfer"},
-    "report": BASE | {"jvm", "capture", "transfer", "collect"},
-    "cli": BASE | {"target", "hosts", "attach", "capture", "transfer", "collect", "report"},
+    "impact": BASE | {"units", "attach", "jvm"},
+    "collect": BASE | {"target", "units", "hosts", "jvm", "attach", "capture", "impact", "transfer"},
+    "report": BASE | {"units", "jvm", "capture", "impact", "transfer", "collect"},
+    "cli": BASE
+    | {"target", "units", "hosts", "attach", "capture", "impact", "transfer", "collect", "report"},
 }
 # Of the hosts, the rooms above know the seam and the place; adapters stay behind it.
 HOST_MODULES: dict[str, frozenset[str]] = {

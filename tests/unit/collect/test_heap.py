@@ -12,20 +12,27 @@ from pathlib import Path
 import pytest
 
 from jvmdiag.attach.rung import Reach, Scene, Speaker
-from jvmdiag.collect.heap import HeapDumpRequest, Plan, _Taking, estimate_bytes, require_room_here
+from jvmdiag.collect.heap import HeapDumpRequest, _Taking
 from jvmdiag.collect.job import Job, Journal, Progress
+from jvmdiag.collect.price import Offer, Terms, estimate_bytes
 from jvmdiag.errors import (
     AttachRefused,
     CommandRefused,
     Declined,
+    DumpUnderWay,
     JvmdiagError,
     JvmGone,
     JvmHung,
     LocalDiskFull,
+    PauseTooLong,
     TargetDiskFull,
     VerificationFailed,
 )
 from jvmdiag.hosts.local import LocalHost
+from jvmdiag.impact import lock
+from jvmdiag.impact.around import lock_path
+from jvmdiag.impact.finding import Subject
+from jvmdiag.impact.lock import dump_lock
 from jvmdiag.model import Heap, Jvm, Owner
 from jvmdiag.target import LocalTarget
 from jvmdiag.transfer.codec import Codec
@@ -90,21 +97,23 @@ class Desk:
     jvm: PretendedJvm = field(default_factory=PretendedJvm)
     agreed: bool = True
     warned: list[str] = field(default_factory=list)
-    plans: list[Plan] = field(default_factory=list)
+    offers: list[Offer] = field(default_factory=list)
+    forced: frozenset[Subject] = frozenset()
+    max_pause_s: float | None = None
     advance: Callable[[int], None] = lambda _: None
     codec: Codec = Codec.GZIP
 
     def take(self, *, keep: bool | None = None, live: bool = False, scene: Scene | None = None) -> object:
-        def confirm(plan: Plan) -> bool:
-            self.plans.append(plan)
+        def agreed(offer: Offer) -> bool:
+            self.offers.append(offer)
             return self.agreed
 
+        terms = Terms(self.max_pause_s, self.forced, agreed)
         return _Taking(
             Job(LocalTarget(), output=self.here, timeout_s=5, codec=self.codec),
-            HeapDumpRequest(live=live, dump_dir=str(self.there), keep=keep),
+            HeapDumpRequest(live=live, dump_dir=str(self.there), keep=keep, terms=terms),
             Journal(),
             Progress(advance=self.advance, warn=self.warned.append),
-            confirm,
             scene or on_a_machine(this_process(), LocalHost()),
         ).with_(self.jvm)
 
@@ -139,8 +148,10 @@ def test_the_user_sees_what_will_be_done_before_it_is(desk: Desk) -> None:
     desk.agreed = False
     with pytest.raises(Declined):
         desk.take()
-    [plan] = desk.plans
-    assert (plan.room.directory, plan.method, plan.live) == (str(desk.there), "pretended", False)
+    [offer] = desk.offers
+    room = offer.price.room
+    assert room is not None
+    assert (room.directory, offer.method, offer.price.intent.live) == (str(desk.there), "pretended", False)
     assert desk.jvm.asked == ["GC.heap_info"]
     assert (desk.named_here, desk.left_there) == ([], [])
 
@@ -254,15 +265,45 @@ def test_a_jvm_that_does_not_say_how_full_it_is_gets_no_dump_into_its_queue(erro
     assert waits == [30.0]
 
 
-def test_a_disk_here_that_is_too_small_is_found_before_the_jvm_is_asked(tmp_path: Path) -> None:
-    require_room_here(Job(LocalTarget(), output=tmp_path), 1000)
-    with pytest.raises(LocalDiskFull, match="the dump may take"):
-        require_room_here(Job(LocalTarget(), output=tmp_path), 1 << 60)
+def test_a_pause_that_is_forecast_too_long_is_refused_before_the_jvm_is_asked(desk: Desk) -> None:
+    desk.max_pause_s = 1e-6
+    with pytest.raises(PauseTooLong, match="--max-pause"):
+        desk.take()
+    assert desk.jvm.asked == ["GC.heap_info"]
+    assert (desk.named_here, desk.left_there, desk.offers) == ([], [], [])
 
 
-def test_a_compressed_copy_needs_less_room_than_a_plain_one(tmp_path: Path) -> None:
-    space = os.statvfs(tmp_path)
-    estimate = int(space.f_bavail * space.f_frsize * 1.3)
-    require_room_here(Job(LocalTarget(), output=tmp_path), estimate)
-    with pytest.raises(LocalDiskFull):
-        require_room_here(Job(LocalTarget(), output=tmp_path, codec=Codec.NONE), estimate)
+def test_what_is_forced_is_taken_and_written_down(desk: Desk) -> None:
+    desk.max_pause_s, desk.forced = 1e-6, frozenset({Subject.PAUSE})
+    desk.take()
+    said = json.loads(desk.named_here[1].read_text(encoding="utf-8"))
+    assert said["forced"][0].startswith("pause: ")
+    assert 0 < said["forecast"]["low_s"] < said["forecast"]["high_s"]
+
+
+def test_one_that_forces_something_else_is_refused(desk: Desk) -> None:
+    desk.max_pause_s, desk.forced = 1e-6, frozenset(Subject) - {Subject.PAUSE}
+    with pytest.raises(PauseTooLong):
+        desk.take()
+
+
+def test_two_at_once_are_one_too_many(desk: Desk) -> None:
+    jvm = this_process()
+    with dump_lock(Reach(LocalHost(), "", None), jvm) as held:
+        assert held
+        with pytest.raises(DumpUnderWay):
+            desk.take()
+        assert (desk.named_here, desk.left_there) == ([], [])
+    assert not Path(lock_path(jvm)).exists()
+    desk.take()
+
+
+def test_the_lock_goes_with_its_owner(desk: Desk) -> None:
+    jvm = this_process()
+    stream = LocalHost().stream(
+        ["sh", "-c", Path(lock.__file__).with_name("lock.sh").read_text(), "sh", lock_path(jvm)]
+    )
+    assert stream.read() == b"held\n"
+    stream.close()
+    with dump_lock(Reach(LocalHost(), "", None), jvm) as held:
+        assert held

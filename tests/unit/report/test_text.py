@@ -8,20 +8,19 @@ import pytest
 
 from jvmdiag.capture.heap import JvmSays
 from jvmdiag.capture.histogram import ClassCount, Histogram
-from jvmdiag.capture.scratch import Room
 from jvmdiag.collect.dry_run import DryRun, Planned
 from jvmdiag.collect.fetch import Fetched
-from jvmdiag.collect.heap import HeapDumpTaken, Plan
+from jvmdiag.collect.heap import HeapDumpTaken
 from jvmdiag.collect.listing import Listed, Listing
 from jvmdiag.collect.threads import ThreadDump
-from jvmdiag.model import Artifact, LeftBehind, Vm, Witness
+from jvmdiag.model import Artifact, Forecast, LeftBehind, Pause, Vm, Witness
 from jvmdiag.report.text import (
     dry_run_text,
     fetched_text,
     heap_dump_text,
     histogram_text,
     jvms_table,
-    plan_text,
+    pause_text,
     table,
     thread_dump_line,
     verdict_text,
@@ -88,17 +87,16 @@ def test_a_deadlock_stands_out_in_the_line_of_its_dump(deadlock: bool) -> None:
     assert ("DEADLOCK" in line) is deadlock
 
 
-@pytest.mark.parametrize("live", [True, False])
-def test_a_plan_says_how_much_where_and_that_the_application_stands_still(live: bool) -> None:
-    room = Room("/data", "ext4", writable=True, free_bytes=9_000_000_000, in_memory=False)
-    text = plan_text(Plan(TOMCAT, "docker://web", room, 1_300_000_000, "direct", live))
-    for part in ("1.3 GB", "docker://web", "/data (ext4, 9,000 MB free)", "stands still", "secrets"):
-        assert part in text
-    assert ("full collection" in text) is live
+FORECAST = Forecast(1.5, 3.0, "by a test")
+
+
+def test_a_pause_stands_beside_its_forecast() -> None:
+    text = pause_text(Pause(1.84, 0.01, 1, True), FORECAST)
+    assert text == "paused 1.84 s (forecast 1.5 to 3.0 s; the JVM's own count)"
 
 
 def test_a_dump_that_was_taken_shows_its_price_and_its_witnesses() -> None:
-    taken = HeapDumpTaken(KEPT, JvmSays(900_000_000, 2.5), "direct", "by perl", 6.02, 0, ())
+    taken = HeapDumpTaken(KEPT, JvmSays(900_000_000, 2.5), "direct", "by perl", 6.02, 0, (), FORECAST)
     first, *witnesses = heap_dump_text(taken).splitlines()
     for part in ("900 MB", "2.5 s", "6.0 s", "300 MB (gzip, 3.0 x)"):
         assert part in first
@@ -106,7 +104,7 @@ def test_a_dump_that_was_taken_shows_its_price_and_its_witnesses() -> None:
 
 
 def test_a_dump_that_was_cut_or_left_something_behind_says_so() -> None:
-    taken = HeapDumpTaken(KEPT, JvmSays(9, 2.5), "direct", "by perl", 6.0, 2, (LEFT,))
+    taken = HeapDumpTaken(KEPT, JvmSays(9, 2.5), "direct", "by perl", 6.0, 2, (LEFT,), FORECAST)
     text = heap_dump_text(taken)
     assert "continued 2 times" in text
     assert "left behind: /tmp/x; remove it with: rm -f /tmp/x  (there)" in text
@@ -114,7 +112,7 @@ def test_a_dump_that_was_cut_or_left_something_behind_says_so() -> None:
 
 def test_an_empty_dump_has_no_ratio_to_divide_by() -> None:
     empty = replace(KEPT, raw_bytes=0, stored_bytes=0)
-    assert "1.0 x" in heap_dump_text(HeapDumpTaken(empty, JvmSays(0, 0.1), "d", "", 1.0, 0, ()))
+    assert "1.0 x" in heap_dump_text(HeapDumpTaken(empty, JvmSays(0, 0.1), "d", "", 1.0, 0, (), FORECAST))
 
 
 CLASSES = tuple(ClassCount(f"c.C{n}", 100 - n, 1_000_000 - n, None) for n in range(5))

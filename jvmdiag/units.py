@@ -1,6 +1,10 @@
-"""Numbers as a person reads them."""
+"""Numbers as a person reads them, and writes them."""
 
 from __future__ import annotations
+
+import re
+
+_SECONDS = {"ms": 1e-3, "": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 
 def size(size_bytes: float) -> str:
@@ -24,3 +28,18 @@ def duration(seconds: float) -> str:
     if days:
         return f"{days}d {hours}h"
     return f"{hours}h {minutes}m" if hours else f"{minutes}m {secs}s"
+
+
+def span(low_s: float, high_s: float) -> str:
+    """1.5 to 3.0 s: a range of durations; the unit stands once where both have the same."""
+    low, high = duration(low_s), duration(high_s)
+    number, _, unit = low.rpartition(" ")
+    same = bool(number) and " " not in number and high.endswith(f" {unit}") and high.count(" ") == 1
+    return f"{number if same else low} to {high}"
+
+
+def seconds_of(text: str) -> float | None:
+    """20s, 1.5 s, 500ms, 2m, or plain seconds; None where it is no such thing."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", text)
+    factor = _SECONDS.get(found[2]) if found else None
+    return float(found[1]) * factor if found and factor else None

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from jvmdiag.attach.rung import Reach
-from jvmdiag.capture.scratch import (
+from jvmdiag.errors import NoSpaceOnTarget, ReadOnlyTarget, WouldBeKilled
+from jvmdiag.impact.disk import (
     MARGIN,
     RESERVE_BYTES,
     Room,
     bursts_memory,
     candidates,
     choose_room,
+    disk_findings,
     dump_bytes_on_disk,
-    look_for_room,
     mount_of,
+    roomiest,
     scratch_path,
 )
-from jvmdiag.errors import NoSpaceOnTarget, ReadOnlyTarget
-from jvmdiag.hosts.local import LocalHost
+from jvmdiag.impact.finding import Finding, Level, Subject
 from jvmdiag.model import Jvm, MemoryLimit, Mount
-from tests.fakes import FakeHost, done
 from tests.unit.jvm.probe_case import the_jvm_of
 
 TOMCAT = the_jvm_of("tomcat-inside")
@@ -80,44 +78,6 @@ def test_relative_and_empty_directories_are_none() -> None:
     assert candidates(jvm, None) == ("/tmp", "/var/tmp", "/dev/shm")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the survey is for targets, which run Linux")
-def test_real_directories_are_looked_at_in_one_command(tmp_path: Path) -> None:
-    there = tmp_path / "a b$x"
-    there.mkdir()
-    host = FakeHost(elsewhere=LocalHost())
-    owner = replace(TOMCAT.owner, uid=there.stat().st_uid, gid=there.stat().st_gid)
-    rooms = look_for_room(
-        Reach(host, "", None), replace(TOMCAT, owner=owner), [str(there), str(tmp_path / "none")]
-    )
-    assert [(room.directory, room.writable) for room in rooms] == [
-        (str(there), True),
-        (str(tmp_path / "none"), False),
-    ]
-    assert rooms[0].free_bytes > 0
-    assert len(host.asked) == 1
-
-
-def test_the_survey_is_made_as_the_jvms_user_behind_the_prefix() -> None:
-    host = FakeHost({lambda argv: argv[3:5] == ("sh", "/proc/7/root"): done("yes 4096 1000\nno 0 0\n")})
-    rooms = look_for_room(Reach(host, "/proc/7/root", None), TOMCAT, ["/tmp", "/frozen"])
-    assert host.asked[0].user == TOMCAT.owner
-    assert host.asked[0].argv[5:] == ("/tmp", "/frozen")
-    assert [(room.directory, room.writable, room.free_bytes) for room in rooms] == [
-        ("/tmp", True, 4_096_000),
-        ("/frozen", False, 0),
-    ]
-
-
-def test_a_directory_has_the_type_of_the_mount_that_holds_it() -> None:
-    host = FakeHost({lambda argv: True: done("yes 4096 10\n" * 3)})
-    rooms = look_for_room(Reach(host, "", None), LIMITED, ["/tmp", "/scratch/x", "/dev/shm"])
-    assert [(room.fstype, room.in_memory) for room in rooms] == [
-        ("overlay", False),
-        ("tmpfs", True),
-        ("tmpfs", True),
-    ]
-
-
 def mount(point: str, fstype: str = "ext4") -> Mount:
     return Mount(point, fstype, "x", read_only=False)
 
@@ -144,29 +104,54 @@ def test_a_jvm_of_22_and_later_takes_the_room_twice(version: str | None, times: 
     assert dump_bytes_on_disk(replace(TOMCAT, version=version), GIB) == int(GIB * MARGIN * times)
 
 
+def chosen(rooms: Sequence[Room], jvm: Jvm = TOMCAT, need: int = GIB) -> str | None:
+    room = choose_room(rooms, jvm, need)
+    return room.directory if room else None
+
+
 def test_the_first_directory_with_room_is_chosen_and_a_disk_before_memory() -> None:
     rooms = (memory("/tmp", 9 * GIB), disk("/var/tmp", 100), disk("/data", 9 * GIB), disk("/more", 99 * GIB))
-    assert choose_room(rooms, TOMCAT, GIB).directory == "/data"
+    assert chosen(rooms) == "/data"
 
 
 def test_a_reserve_is_left_on_a_disk_to_the_byte() -> None:
-    need = dump_bytes_on_disk(TOMCAT, GIB)
-    assert choose_room([disk("/a", need + RESERVE_BYTES)], TOMCAT, GIB).directory == "/a"
-    with pytest.raises(NoSpaceOnTarget):
-        choose_room([disk("/a", need + RESERVE_BYTES - 1)], TOMCAT, GIB)
+    assert chosen([disk("/a", GIB + RESERVE_BYTES)]) == "/a"
+    assert chosen([disk("/a", GIB + RESERVE_BYTES - 1)]) is None
 
 
 def test_memory_is_taken_where_nothing_else_is_there_and_the_limit_bears_it() -> None:
-    assert choose_room([memory("/dev/shm", 2 * GIB)], TOMCAT, GIB).directory == "/dev/shm"
+    assert chosen([memory("/dev/shm", 2 * GIB)]) == "/dev/shm"
+    found = disk_findings([memory("/dev/shm", 2 * GIB)], TOMCAT, GIB, None)
+    assert [(f.subject, f.level) for f in found] == [(Subject.DISK, Level.OK), (Subject.MEMORY, Level.RISKY)]
+
+
+def test_where_none_has_enough_the_roomiest_is_a_disk() -> None:
+    rooms = (memory("/tmp", 9 * GIB), disk("/a", 5), disk("/b", 7), disk("/c", 9, writable=False))
+    assert roomiest(rooms) == rooms[2]
+    assert roomiest([rooms[3]]) is None
 
 
 def limited(limit: int, used: int) -> Jvm:
     return replace(TOMCAT, memory=MemoryLimit(limit, used))
 
 
+def refusal(rooms: Sequence[Room], jvm: Jvm = TOMCAT, limit: int | None = None) -> Finding:
+    [found] = disk_findings(rooms, jvm, GIB, limit)
+    assert found.level is Level.REFUSED
+    return found
+
+
 def test_a_dump_that_would_get_the_container_killed_is_refused() -> None:
-    with pytest.raises(NoSpaceOnTarget, match="memory limit"):
-        choose_room([memory("/tmp", 9 * GIB)], limited(2 * GIB, GIB), GIB)
+    found = refusal([memory("/tmp", 9 * GIB)], limited(2 * GIB, GIB))
+    assert (found.subject, found.error) == (Subject.MEMORY, WouldBeKilled)
+    assert "1.1 GB of its limit of 2.1 GB are in use" in found.what
+
+
+def test_a_file_size_limit_of_its_user_is_found() -> None:
+    found = refusal([disk("/data", 99 * GIB)], limit=GIB)
+    assert (found.subject, found.error) == (Subject.DISK, NoSpaceOnTarget)
+    assert "ulimit -f" in found.what
+    assert disk_findings([disk("/data", 99 * GIB)], TOMCAT, GIB, 2 * GIB)[0].level is Level.OK
 
 
 def test_the_limit_bears_a_dump_up_to_its_last_byte() -> None:
@@ -179,12 +164,12 @@ def test_the_limit_bears_a_dump_up_to_its_last_byte() -> None:
 
 def test_a_target_that_cannot_be_written_at_all_is_told_from_one_that_is_full() -> None:
     frozen = disk("/tmp", 9 * GIB, writable=False)
-    with pytest.raises(ReadOnlyTarget) as caught:
-        choose_room([frozen], TOMCAT, GIB)
-    assert "  /tmp (overlay, not writable)" in caught.value.advice
-    with pytest.raises(NoSpaceOnTarget) as full:
-        choose_room([frozen, disk("/data", 300 * MIB)], TOMCAT, GIB)
-    assert "  /data (overlay, 315 MB free)" in full.value.advice
+    closed = refusal([frozen])
+    assert closed.error is ReadOnlyTarget
+    assert "looked at /tmp (overlay, not writable)" in closed.advice
+    full = refusal([frozen, disk("/data", 300 * MIB)])
+    assert full.error is NoSpaceOnTarget
+    assert "looked at /data (overlay, 315 MB free)" in full.advice
 
 
 def test_a_scratch_name_is_hidden_and_never_the_same() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jvmdiag.report.units import duration, size
+from jvmdiag.units import duration, size
 
 
 @pytest.mark.parametrize(
