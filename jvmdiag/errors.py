@@ -14,9 +14,10 @@ JvmdiagError                     1   (never raised itself)
 │   ├── AuthenticationFailed    23   no SSH key or password was accepted
 │   ├── ConnectionRefused       24   nobody listens there
 │   ├── ConnectionTimedOut      25   nobody answers there
-│   ├── ConnectionLost          26   it answered, and then no more
+│   ├── ConnectionLost          26   it answered, and then no more, or failed
 │   ├── SudoRefused             27   sudo wants a password, or says no
-│   └── HostNotFound            28   the name does not resolve
+│   ├── HostNotFound            28   the name does not resolve
+│   └── EngineRefused           29   the Docker Engine, or what stands before it, says no
 ├── JvmError
 │   ├── NoJvm                   30   no JVM there
 │   ├── SeveralJvms             31   more than one JVM there: --jvm decides
@@ -145,7 +146,7 @@ class ConnectionTimedOut(ConnectError):
 
 
 class ConnectionLost(ConnectError):
-    """The connection was there and broke."""
+    """The connection was there and broke, or the engine at its other end failed."""
 
     exit_code = 26
 
@@ -160,6 +161,12 @@ class HostNotFound(ConnectError):
     """The host's name does not resolve."""
 
     exit_code = 28
+
+
+class EngineRefused(ConnectError):
+    """The Docker Engine, or a plugin or proxy before it, refuses what it is asked."""
+
+    exit_code = 29
 
 
 class JvmError(JvmdiagError):

@@ -249,8 +249,7 @@ def _streamed(host: Host, path: str, user: Owner | None, size: int, sha256: str 
 @contextmanager
 def _archived(place: ContainerPlace, path: str) -> Iterator[_Source]:
     """Through the engine's archive: the way for stopped containers and those without a shell."""
-    raw, _stat = place.engine.archive(place.facts.id, path)
-    with closing(ChunkReader(raw)) as reader:
+    with closing(ChunkReader(place.engine.archive(place.facts.id, path))) as reader:
         try:
             tar = tarfile.open(fileobj=reader, mode="r|", bufsize=CHUNK)  # noqa: SIM115 - closed below
             member = tar.next()

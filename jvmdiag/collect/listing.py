@@ -11,7 +11,7 @@ from jvmdiag.attach.rung import THREAD_PRINT, ImageChoice, Scene
 from jvmdiag.capture.choose import NAMES, survey
 from jvmdiag.collect.job import Job, Journal
 from jvmdiag.collect.scene import see
-from jvmdiag.errors import EngineUnreachable, JvmdiagError
+from jvmdiag.errors import JvmdiagError
 from jvmdiag.hosts.access import Access
 from jvmdiag.hosts.opening import open_engine, open_place
 from jvmdiag.hosts.place import Place
@@ -62,10 +62,11 @@ def list_everything(access: Access, image: ImageChoice, journal: Journal) -> Lis
     """The JVMs of this machine and of every running container of the local engine."""
     here = _look_at(LocalTarget(), access, image, journal)
     try:
-        with open_engine(journal) as engine:
+        with open_engine(journal, access) as engine:
             names = engine.containers()
-    except EngineUnreachable as error:
-        return Listing(here.jvms, (*here.unseen, ("containers", str(error))))
+    except (JvmdiagError, TimeoutError) as error:
+        said = "; ".join((str(error), *getattr(error, "advice", ())))
+        return Listing(here.jvms, (*here.unseen, ("containers", said)))
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         there = list(
             pool.map(lambda name: _look_at(DockerTarget(name), access, image, journal), sorted(names))

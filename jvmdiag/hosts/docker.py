@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import difflib
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property
 from typing import Any
 
 from jvmdiag.errors import (
-    AttachRefused,
-    BadRequest,
-    ConnectionLost,
+    ConnectError,
+    JvmdiagError,
     NoImage,
-    NoSuchFile,
     NoSuchTarget,
+    TargetError,
     TargetNotRunning,
     TargetPaused,
 )
 from jvmdiag.hosts.base import Host
-from jvmdiag.hosts.docker_client import import_docker, open_client, our_errors, plain_socket, shorten
+from jvmdiag.hosts.docker_client import import_docker, open_client
+from jvmdiag.hosts.docker_context import Endpoint, named_endpoint
+from jvmdiag.hosts.docker_errors import engine_errors, engine_stream, opening_errors, status_of
 from jvmdiag.hosts.docker_health import health_probes
 from jvmdiag.hosts.glance import glance
 from jvmdiag.model import HealthProbe
@@ -64,23 +65,25 @@ class Engine:
     """The engine at `base_url` (called `where` in messages), or the one that DOCKER_HOST, DOCKER_CONTEXT
     or the current context names. Opening costs nothing: whether it answers is seen when it is asked.
 
-    Every method raises EngineUnreachable or ConnectionLost where it is gone.
+    Every method raises EngineUnreachable or ConnectionLost where it is gone, EngineRefused where it says no.
     """
 
     def __init__(self, base_url: str | None = None, where: str = "") -> None:
-        self._base_url = base_url
-        self._where = where
-        self._socket = None if base_url else plain_socket()
+        """Raises BadRequest for a context that is not there and a file of Docker's that is broken."""
+        self._endpoint = Endpoint(base_url) if base_url else named_endpoint()
+        self._relayed = base_url is not None
+        self.where = where or str(self._endpoint)
+        """What to call it in a message."""
 
     @cached_property
     def client(self) -> Any:
-        """docker-py's client. Raises EngineUnreachable."""
-        return open_client(self._base_url, self._where)
+        """docker-py's client. Raises EngineUnreachable, EngineRefused."""
+        with opening_errors(self.where):
+            return open_client(self._endpoint, relayed=self._relayed)
 
-    @property
-    def where(self) -> str:
-        """What to call it in a message."""
-        return self._where or os.environ.get("DOCKER_HOST") or "the default socket"
+    def asked(self, doing: str, container: str = "it") -> AbstractContextManager[None]:
+        """Around what is asked of the client, and the reading of its answer: nothing foreign leaves it."""
+        return engine_errors(self.where, doing, container)
 
     def close(self) -> None:
         if "client" in self.__dict__:
@@ -88,41 +91,40 @@ class Engine:
 
     def containers(self, *, all_states: bool = False) -> list[str]:
         """Names of the running containers, or of all."""
-        with our_errors():
-            found = self.client.containers(all=all_states)
-        return [name.lstrip("/") for one in found for name in one["Names"][:1]]
+        with self.asked("list its containers"):
+            found = [one["Names"] or () for one in self.client.containers(all=all_states)]
+            return [_own_name(names) for names in found if names]
 
     def inspect(self, name: str) -> ContainerFacts:
         """Raises NoSuchTarget with near names."""
-        raw = (glance(self._socket, name) if self._socket else None) or self._inspect(name)
-        state, config = raw["State"], raw["Config"]
-        return ContainerFacts(
-            id=raw["Id"],
-            name=raw["Name"].lstrip("/"),
-            image=config["Image"],
-            running=state["Running"],
-            paused=state.get("Paused", False),
-            status=state["Status"],
-            pid=state["Pid"],
-            tty=config["Tty"],
-            log_driver=raw["HostConfig"]["LogConfig"]["Type"],
-            env=tuple(config.get("Env") or ()),
-            log_kept=_keeps_log(raw["HostConfig"]["LogConfig"]),
-            probes=health_probes(raw),
-        )
+        socket = None if self._relayed else self._endpoint.socket_path
+        raw = (glance(socket, name) if socket else None) or self._inspect(name)
+        with self.asked(f"inspect {name}"):
+            state, config = raw["State"], raw["Config"]
+            return ContainerFacts(
+                id=raw["Id"],
+                name=raw["Name"].lstrip("/"),
+                image=config["Image"],
+                running=state["Running"],
+                paused=state.get("Paused", False),
+                status=state["Status"],
+                pid=state["Pid"],
+                tty=config["Tty"],
+                log_driver=raw["HostConfig"]["LogConfig"]["Type"],
+                env=tuple(config.get("Env") or ()),
+                log_kept=_keeps_log(raw["HostConfig"]["LogConfig"]),
+                probes=health_probes(raw),
+            )
 
     def _inspect(self, name: str) -> Any:
-        docker = import_docker()
         try:
-            with our_errors():
+            with self.asked(f"inspect {name}", repr(name)):
                 return self.client.inspect_container(name)
-        except docker.errors.NotFound:
-            raise self._no_such(name) from None
-        except docker.errors.APIError as error:
-            # The beginning of several ids.
-            raise NoSuchTarget(
-                f"the engine cannot tell which container {name!r} is", why=shorten(error)
-            ) from None
+        except NoSuchTarget as error:
+            # Else it is the beginning of several ids.
+            if status_of(error) == 404:
+                raise self._no_such(name) from None
+            raise
 
     def _no_such(self, name: str) -> NoSuchTarget:
         names = self.containers(all_states=True)
@@ -153,84 +155,78 @@ class Engine:
 
     def how_it_ended(self, container_id: str) -> str | None:
         """In words, why the container no longer runs; None while it runs."""
-        docker = import_docker()
         try:
-            with our_errors():
+            with self.asked("say how the container ended"):
                 state = self.client.inspect_container(container_id)["State"]
-        except docker.errors.NotFound:
+                if state["Running"]:
+                    return None
+                killed = ", killed for want of memory (OOMKilled)" if state.get("OOMKilled") else ""
+                return f"exit code {state['ExitCode']}{killed}"
+        except NoSuchTarget:
             return "it was removed"
-        if state["Running"]:
-            return None
-        killed = ", killed for want of memory (OOMKilled)" if state.get("OOMKilled") else ""
-        return f"exit code {state['ExitCode']}{killed}"
 
     def last_log_stamp(self, container_id: str) -> float:
         """When the engine wrote the last line of the container's log, in its own clock; 0 where there is none.
 
         Raises AttachRefused where there is no log to be read back: an engine before 20.10 keeps none of its own.
         """
-        docker = import_docker()
-        try:
-            with our_errors():
-                line = self.client.logs(container_id, tail=1, timestamps=True)
-        except docker.errors.APIError as error:
-            raise AttachRefused("the container's log can't be read back", why=shorten(error)) from None
+        with self.asked("read the container's log", "the container"):
+            line = self.client.logs(container_id, tail=1, timestamps=True)
         stamp = line.rstrip(b"\n").rpartition(b"\n")[2].partition(b" ")[0].decode("ascii", "replace")
         return parse_stamp(stamp)
 
     def log_since(self, container_id: str, stamp: float) -> bytes:
         """What the container wrote to stdout after `stamp`."""
-        with our_errors():
+        with self.asked("read the container's log", "the container"):
             return bytes(self.client.logs(container_id, stderr=False, since=stamp + 1e-6))
 
     def kill(self, container_id: str, signal: str) -> None:
         """Send a signal to PID 1 of the container."""
-        with our_errors():
+        with self.asked(f"send {signal}", "the container"):
             self.client.kill(container_id, signal)
 
-    def archive(self, container_id: str, path: str) -> tuple[Iterator[bytes], dict[str, Any]]:
-        """A tar of `path`, also from a stopped container, and its stat. It locks the container meanwhile."""
-        docker = import_docker()
-        try:
-            with our_errors():
-                stream, stat = self.client.get_archive(container_id, path)
-        except docker.errors.NotFound:
-            raise NoSuchFile(f"no {path} in the container") from None
-        return stream, stat
+    def archive(self, container_id: str, path: str) -> Iterator[bytes]:
+        """A tar of `path`, also from a stopped container. It locks the container meanwhile.
+
+        Raises NoSuchFile; what follows raises as this does.
+        """
+        doing, container = f"hand out {path}", "the container"
+        with self.asked(doing, container):
+            stream, _stat = self.client.get_archive(container_id, path)
+        return engine_stream(stream, self.where, doing, container)
 
     # Images and sidecars
 
     def has_image(self, image: str) -> bool:
-        docker = import_docker()
         try:
-            with our_errors():
+            with self.asked(f"look for the image {image!r}"):
                 self.client.inspect_image(image)
-        except docker.errors.NotFound:
+        except (NoImage, NoSuchTarget):
             return False
-        except docker.errors.APIError as error:
-            raise BadRequest(f"{image!r} is no name of an image", why=shorten(error)) from None
         return True
 
     def pull(self, image: str, advance: Callable[[str, int, int], None]) -> None:
         """Pull `image`; `advance(layer, done_bytes, total_bytes)`. Raises NoImage with how to provide one."""
-        docker = import_docker()
-        repository, tag = docker.utils.parse_repository_tag(image)
         try:
-            with our_errors():
-                for line in self.client.pull(repository, tag or "latest", stream=True, decode=True):
-                    if "error" in line:
-                        raise docker.errors.APIError(line["error"])
-                    detail = line.get("progressDetail") or {}
-                    advance(line.get("id", ""), detail.get("current", 0), detail.get("total", 0))
-        except (docker.errors.DockerException, ConnectionLost) as error:
+            with self.asked(f"pull {image}"):
+                self._pull(image, advance)
+        except (ConnectError, TargetError, NoImage) as error:
             raise NoImage(
                 f"the JDK image {image} is not on the engine and could not be pulled",
-                why=shorten(error),
+                why=error.why or error.what,
                 advice=(
                     "name one that is there or can be pulled: --jdk-image NAME (or JVMDIAG_JDK_IMAGE)",
                     f"or bring it by hand: docker save {image} | docker load, from a machine that has it",
                 ),
             ) from None
+
+    def _pull(self, image: str, advance: Callable[[str, int, int], None]) -> None:
+        repository, tag = import_docker().utils.parse_repository_tag(image)
+        for line in self.client.pull(repository, tag or "latest", stream=True, decode=True):
+            if "error" in line:
+                raise NoImage("the pull failed", why=str(line["error"]))
+            detail = line.get("progressDetail") or {}
+            advance(line.get("id", ""), detail.get("current", 0), detail.get("total", 0))
 
     def create_sidecar(
         self, name: str, target: ContainerFacts, image: str, *, capabilities: tuple[str, ...]
@@ -240,53 +236,48 @@ class Engine:
         It has no network, no log, 512 MiB of memory and just `capabilities`; the engine removes it when it
         ends, which it does when the connection that holds it goes away.
         """
-        docker = import_docker()
-        settings = self.client.create_host_config(
-            pid_mode=f"container:{target.id}",
-            network_mode="none",
-            auto_remove=True,
-            mem_limit="512m",
-            pids_limit=256,
-            cap_drop=["ALL"],
-            cap_add=list(capabilities),
-            security_opt=["no-new-privileges"],
-            # json-file would copy every byte of a dump into a file of the engine's host.
-            log_config=docker.types.LogConfig(type="none"),
-        )
-        try:
-            with our_errors():
-                self.client.create_container(
-                    image,
-                    name=name,
-                    entrypoint=["cat"],
-                    command=[],
-                    user="0:0",
-                    stdin_open=True,
-                    host_config=settings,
-                    labels={SIDECAR_LABEL: target.id},
-                    environment={"JAVA_TOOL_OPTIONS": ""},
-                )
-        except docker.errors.ImageNotFound:
-            raise NoImage(f"the JDK image {image} is not on the engine") from None
+        with self.asked(f"create a sidecar of {image}", target.name):
+            settings = self.client.create_host_config(
+                pid_mode=f"container:{target.id}",
+                network_mode="none",
+                auto_remove=True,
+                mem_limit="512m",
+                pids_limit=256,
+                cap_drop=["ALL"],
+                cap_add=list(capabilities),
+                security_opt=["no-new-privileges"],
+                # json-file would copy every byte of a dump into a file of the engine's host.
+                log_config=import_docker().types.LogConfig(type="none"),
+            )
+            self.client.create_container(
+                image,
+                name=name,
+                entrypoint=["cat"],
+                command=[],
+                user="0:0",
+                stdin_open=True,
+                host_config=settings,
+                labels={SIDECAR_LABEL: target.id},
+                environment={"JAVA_TOOL_OPTIONS": ""},
+            )
 
     def hold(self, container_id: str) -> Any:
         """Attach to the stdin of a created container and start it; the container lives as long as this socket.
 
         Raises NoImage where the image has nothing to hold it with.
         """
-        docker = import_docker()
         try:
-            with our_errors():
+            with self.asked("start the sidecar", "the container beside which it starts"):
                 held = self.client.attach_socket(container_id, params={"stdin": 1, "stream": 1})
                 self.client.start(container_id)
-        except docker.errors.APIError as error:
-            if "executable file not found" in str(error):
-                raise NoImage(
-                    "the JDK image has no cat, so no sidecar of it can be held",
-                    why=shorten(error),
-                    advice="name a JDK image with a shell: --jdk-image NAME",
-                ) from None
-            raise ConnectionLost("the engine would not start the sidecar", why=shorten(error)) from None
+        except ConnectError as error:
+            if "executable file not found" not in error.why:
+                raise
+            raise NoImage(
+                "the JDK image has no cat, so no sidecar of it can be held",
+                why=error.why,
+                advice="name a JDK image with a shell: --jdk-image NAME",
+            ) from None
         return held
 
     def remove(self, name: str, *, may_be_coming: bool = False) -> None:
@@ -294,19 +285,19 @@ class Engine:
 
         `may_be_coming`: the engine goes on creating what was asked for by a connection that is gone.
         """
-        docker = import_docker()
         until = time.monotonic() + (_CREATING_S if may_be_coming else 0)
         while True:
             try:
-                with our_errors():
+                with self.asked(f"remove {name}", name):
                     self.client.remove_container(name, force=True)
                 return
-            except docker.errors.NotFound:
-                if time.monotonic() >= until:
-                    return
-            except docker.errors.APIError:
+            except JvmdiagError as error:
+                status = status_of(error)
+                if status is None:
+                    raise
                 # 409: the engine is removing it already (auto_remove).
-                return
+                if status != 404 or time.monotonic() >= until:
+                    return
             time.sleep(0.1)
 
 
@@ -316,6 +307,11 @@ def _keeps_log(config: Mapping[str, Any]) -> bool:
     return config["Type"] in _READABLE_DRIVERS or (
         config["Type"] != "none" and disabled.lower() in ("", "0", "f", "false")
     )
+
+
+def _own_name(names: Sequence[str]) -> str:
+    """Of a container that others link to: `/web`, and not the `/app/db` by which they know it."""
+    return min(names, key=lambda name: name.count("/")).lstrip("/")
 
 
 def parse_stamp(text: str) -> float:

@@ -1,61 +1,43 @@
-"""docker-py: imported on use, opened as the docker command would, its exceptions made ours.
+"""docker-py: imported on use, opened for an endpoint.
 
 The only module that imports docker.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
+import socket
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from jvmdiag.errors import ConnectionLost, EngineUnreachable
+from jvmdiag.hosts.docker_context import Certificates, Endpoint, docker_config
 
-_DEFAULT_SOCKET = "/var/run/docker.sock"
+# Without it a reader waits for ever for a peer that is gone without a word: a minute is enough to know.
+_KEEPALIVE = {"TCP_KEEPIDLE": 15, "TCP_KEEPALIVE": 15, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 3}
 
 
-def open_client(base_url: str | None, where: str) -> Any:
-    """A docker.APIClient for `base_url`, or for the engine that DOCKER_HOST, DOCKER_CONTEXT or the current
-    context names. Costs about 150 ms of imports and one request. Raises EngineUnreachable.
+def open_client(endpoint: Endpoint, *, relayed: bool = False) -> Any:
+    """A docker.APIClient for `endpoint`. Costs about 150 ms of imports and one request.
+
+    Raises whatever docker-py raises, see opening_errors, and BadRequest for a broken config.json.
     """
+    if endpoint.url.startswith("ssh://"):
+        raise ValueError("an engine behind SSH is reached by a relay: ssh://HOST/docker/NAME")
     docker = import_docker()
-    try:
-        settings = {"base_url": base_url} if base_url else _named_settings(docker)
-        where = where or str(settings.get("base_url") or "the default socket")
-        if base_url is None and where.startswith("ssh://"):
-            raise EngineUnreachable(
-                f"the engine at {where} is behind SSH", advice="name the target as ssh://HOST/docker/NAME"
-            )
-        client = _client_class(docker)(version="auto", **settings)
-    except (docker.errors.DockerException, OSError, ValueError) as error:
-        raise EngineUnreachable(
-            f"no Docker Engine answers at {where}",
-            why=shorten(error),
-            advice=(
-                "is it running? try: docker info",
-                "DOCKER_HOST or `docker context use` name another engine; ssh://HOST/docker/NAME one on a host",
-            ),
-        ) from None
-    if base_url:
+    # docker-py reads the same file, and stumbles over one that holds no object.
+    docker_config()
+    tls = _tls(docker, endpoint.tls) if endpoint.tls else False
+    client = _client_class(docker)(base_url=endpoint.url, version="auto", tls=tls)
+    _keep_alive(client)
+    if relayed:
         # docker-py keeps a connection for every URL it ever asked; sshd allows ten sessions.
         client.headers["Connection"] = "close"
     return client
 
 
-def plain_socket() -> str | None:
-    """The path of the engine's UNIX socket, where neither TLS nor a context has a say; None elsewhere."""
-    host = os.environ.get("DOCKER_HOST", "")
-    if host:
-        return host.removeprefix("unix://") if host.startswith("unix:///") else None
-    folder = Path(os.environ.get("DOCKER_CONFIG") or "~/.docker").expanduser()
-    with contextlib.suppress(OSError, ValueError):
-        if json.loads((folder / "config.json").read_bytes()).get("currentContext", "default") != "default":
-            return None
-    return None if os.environ.get("DOCKER_CONTEXT") else _DEFAULT_SOCKET
+def _tls(docker: Any, files: Certificates) -> Any:
+    own = tuple(str(path) for path in files.own) if files.own else None
+    authority = str(files.authority) if files.authority else None
+    return docker.tls.TLSConfig(client_cert=own, ca_cert=authority, verify=files.verify)
 
 
 def _client_class(docker: Any) -> Any:
@@ -71,11 +53,27 @@ def _client_class(docker: Any) -> Any:
     return Client
 
 
-def _named_settings(docker: Any) -> dict[str, Any]:
-    """As the docker command decides: DOCKER_HOST (with its TLS variables) comes before any context."""
-    if os.environ.get("DOCKER_HOST"):
-        return dict(docker.utils.kwargs_from_env())
-    return dict(docker.context.ContextAPI.kwargs_from_context())
+def _keep_alive(client: Any) -> None:
+    """Every TCP connection from now on; a UNIX socket's client has none."""
+    from requests.adapters import HTTPAdapter
+    from urllib3.connection import HTTPConnection
+
+    named = ((getattr(socket, name, None), value) for name, value in _KEEPALIVE.items())
+    options = [(socket.IPPROTO_TCP, number, value) for number, value in named if number is not None]
+
+    class KeptAlive(HTTPAdapter):
+        def init_poolmanager(self, *args: Any, **settings: Any) -> None:
+            ours = [
+                *HTTPConnection.default_socket_options,
+                (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+                *options,
+            ]
+            super().init_poolmanager(*args, socket_options=ours, **settings)
+
+    for scheme in ("http://", "https://"):
+        if scheme in client.adapters:
+            client.adapters[scheme].close()
+            client.mount(scheme, KeptAlive())
 
 
 def import_docker() -> Any:
@@ -87,29 +85,7 @@ def import_docker() -> Any:
         sys.modules["paramiko"] = None  # type: ignore[assignment]
     try:
         import docker
-        import docker.context
     finally:
         if hide:
             del sys.modules["paramiko"]
     return docker
-
-
-def shorten(error: BaseException) -> str:
-    """The first line of what the engine or the library says."""
-    text = str(getattr(error, "explanation", None) or error)
-    return text.splitlines()[0][:300] if text else type(error).__name__
-
-
-@contextlib.contextmanager
-def our_errors() -> Iterator[None]:
-    """Foreign exceptions become ours, except NotFound and APIError that the caller tells apart."""
-    import requests
-    import urllib3
-
-    try:
-        yield
-    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-        docker = import_docker()
-        if isinstance(error, docker.errors.APIError):
-            raise
-        raise ConnectionLost("the Docker Engine no longer answers", why=shorten(error)) from None

@@ -9,13 +9,12 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
-from jvmdiag.errors import ConnectionLost, JvmdiagError, NoSuchTarget, TargetNotRunning, TargetPaused
+from jvmdiag.errors import ConnectionLost, JvmdiagError
 from jvmdiag.hosts.base import CHUNK, ByteStream, Host, Recorder
 from jvmdiag.hosts.docker import Engine
-from jvmdiag.hosts.docker_client import import_docker, our_errors, shorten
+from jvmdiag.hosts.docker_errors import reason
 from jvmdiag.hosts.frames import Demultiplexer
 from jvmdiag.hosts.tail import Tail
 from jvmdiag.model import Completed, Owner, StreamEnd
@@ -88,7 +87,7 @@ class _ExecStream(ByteStream):
         self._user = user
         self._token = f"{_MARK}={secrets.token_hex(8)}"
         client = host.engine.client
-        with _exec_errors(host, argv):
+        with host.engine.asked(f"run {argv[0]}", host.name):
             made = client.exec_create(
                 host.container_id, list(argv), stdin=stdin, user=str(user or ""), environment=[self._token]
             )
@@ -122,7 +121,7 @@ class _ExecStream(ByteStream):
         except TimeoutError:
             raise TimeoutError(f"{self._argv[0]} on {self._host.name} did not end in time") from None
         except OSError as error:
-            raise ConnectionLost("the Docker Engine closed the stream", why=shorten(error)) from None
+            raise ConnectionLost("the Docker Engine closed the stream", why=reason(error)) from None
 
     def _receive_tls(self, tls: ssl.SSLSocket, timeout_s: float | None) -> bytes:
         """Waits outside the lock. OpenSSL does not bear a read beside a write: what came is lost, as if at an end."""
@@ -166,7 +165,7 @@ class _ExecStream(ByteStream):
     def _exit_code(self) -> int | None:
         until = time.monotonic() + _EXIT_CODE_S
         while True:
-            with _exec_errors(self._host, self._argv):
+            with self._host.engine.asked(f"say how {self._argv[0]} ended", self._host.name):
                 state = self._host.engine.client.exec_inspect(self._id)
             if state["ExitCode"] is not None and not state["Running"]:
                 return int(state["ExitCode"])
@@ -200,7 +199,7 @@ class _ExecStream(ByteStream):
                 time.sleep(0.05)
 
     def _is_running(self) -> bool:
-        with _exec_errors(self._host, self._argv):
+        with self._host.engine.asked(f"say how {self._argv[0]} ended", self._host.name):
             return bool(self._host.engine.client.exec_inspect(self._id)["Running"])
 
 
@@ -222,23 +221,3 @@ def _read_ahead(raw: Any, sock: Any) -> bytes:
     finally:
         sock.setblocking(True)
     return held
-
-
-@contextlib.contextmanager
-def _exec_errors(host: DockerHost, argv: tuple[str, ...]) -> Iterator[None]:
-    docker = import_docker()
-    try:
-        with our_errors():
-            yield
-    except docker.errors.NotFound:
-        raise NoSuchTarget(f"{host.name} is gone", why="the container was removed meanwhile") from None
-    except docker.errors.APIError as error:
-        raise _refused(host, argv, shorten(error)) from None
-
-
-def _refused(host: DockerHost, argv: tuple[str, ...], why: str) -> JvmdiagError:
-    if "is paused" in why:
-        return TargetPaused(f"{host.name} is paused", advice=f"go on with: docker unpause {host.name}")
-    if "is not running" in why or "is restarting" in why:
-        return TargetNotRunning(f"{host.name} is not running any more", why=why)
-    return ConnectionLost(f"the engine would not run {argv[0]} in {host.name}", why=why)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from jvmdiag.errors import BadRequest
 from jvmdiag.hosts.access import Access
 from jvmdiag.hosts.base import Recorder
+from jvmdiag.hosts.docker_context import named_endpoint
 from jvmdiag.hosts.local import LocalHost
 from jvmdiag.hosts.place import ContainerPlace, Machine, Place, View, ViewKind
 from jvmdiag.target import DockerTarget, LocalTarget, SshDockerTarget, SshTarget, Target, parse_target
@@ -16,6 +17,8 @@ from jvmdiag.target import DockerTarget, LocalTarget, SshDockerTarget, SshTarget
 if TYPE_CHECKING:
     from jvmdiag.hosts.docker import ContainerFacts, Engine
     from jvmdiag.hosts.ssh import SshHost
+
+_PLAIN = Access()
 
 
 @contextmanager
@@ -47,10 +50,10 @@ def stopped_container(
 
 
 @contextmanager
-def open_engine(record: Recorder) -> Iterator[Engine]:
-    """The local engine. Raises EngineUnreachable."""
+def open_engine(record: Recorder, access: Access = _PLAIN) -> Iterator[Engine]:
+    """The engine that a bare name is about. Raises every ConnectError, and BadRequest."""
     with ExitStack() as stack:
-        yield _engine(stack, DockerTarget("any"), Access(), record)[0]
+        yield _engine(stack, DockerTarget("any"), access, record)[0]
 
 
 def _engine(
@@ -59,7 +62,7 @@ def _engine(
     """The engine, and the SSH host it runs on, if any."""
     from jvmdiag.hosts.docker import Engine
 
-    target = _through_docker_host(target)
+    target = _through_ssh(target)
     if isinstance(target, DockerTarget):
         engine, host = Engine(), None
     else:
@@ -71,14 +74,20 @@ def _engine(
     return engine, host
 
 
-def _through_docker_host(target: DockerTarget | SshDockerTarget) -> DockerTarget | SshDockerTarget:
-    """A bare name with DOCKER_HOST=ssh://… is a container on that host: over our SSH, not docker-py's."""
-    engine = os.environ.get("DOCKER_HOST", "")
-    if isinstance(target, DockerTarget) and engine.startswith("ssh://"):
-        ssh = parse_target(engine)
-        if isinstance(ssh, SshTarget):
-            return SshDockerTarget(ssh, target.container)
-    return target
+def _through_ssh(target: DockerTarget | SshDockerTarget) -> DockerTarget | SshDockerTarget:
+    """A bare name where docker's engine is at ssh://… is a container on that host: over our SSH, not docker-py's."""
+    if isinstance(target, SshDockerTarget):
+        return target
+    engine = named_endpoint()
+    if not engine.url.startswith("ssh://"):
+        return target
+    try:
+        ssh = parse_target(engine.url)
+    except BadRequest as error:
+        raise BadRequest(f"{engine.said_by} names no SSH host", why=str(error)) from None
+    if isinstance(ssh, SshTarget):
+        return SshDockerTarget(ssh, target.container)
+    raise BadRequest(f"{engine.said_by} names {ssh}", why="an engine is at ssh://[user@]host[:port]")
 
 
 def _ssh(stack: ExitStack, target: SshTarget, access: Access, record: Recorder) -> SshHost:

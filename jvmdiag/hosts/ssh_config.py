@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import getpass
+import glob
 import shlex
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from paramiko import SSHConfig
+from paramiko import ConfigParseError, SSHConfig
 
 from jvmdiag.errors import BadRequest
 from jvmdiag.hosts.known_hosts import SSH_PORT
@@ -51,7 +53,8 @@ class SshConfig:
     """A config file, Include followed; a file that is not there is an empty one."""
 
     def __init__(self, path: Path | None) -> None:
-        self._text = "" if path is None else _read(path.expanduser())
+        self._path = path and _home(str(path))
+        self._text = _read(self._path) if self._path else ""
 
     def hop(self, target: SshTarget, *, depth: int = 0) -> Hop:
         """How to reach `target`. Raises BadRequest for a config that is wrong or runs in circles."""
@@ -61,17 +64,17 @@ class SshConfig:
         spec = found.get("proxyjump") or "none"
         jumps = () if spec.lower() == "none" else self._jumps(spec, target, depth)
         command = found.get("proxycommand")
-        files = tuple(Path(name).expanduser() for name in found.get("identityfile") or ())
+        files = tuple(_home(name) for name in found.get("identityfile") or ())
         return Hop(
             alias=target.host,
             host=found["hostname"],
-            port=_port(found.get("port", SSH_PORT), target),
-            user=found.get("user") or getpass.getuser(),
-            identity_files=files or tuple(Path(name).expanduser() for name in _DEFAULT_KEYS),
+            port=self._port(found.get("port", SSH_PORT)),
+            user=found.get("user") or _login_name(),
+            identity_files=files or tuple(_home(name) for name in _DEFAULT_KEYS),
             identities_only=_yes(found.get("identitiesonly")),
             identity_files_are_defaults=not files,
             use_agent=(found.get("identityagent") or "").lower() != "none",
-            known_hosts=_known_hosts(found.get("userknownhostsfile")),
+            known_hosts=self._known_hosts(found.get("userknownhostsfile")),
             host_key_alias=found.get("hostkeyalias"),
             proxy_command=None if jumps or not command else command,
             jumps=jumps,
@@ -86,11 +89,24 @@ class SshConfig:
             raise BadRequest(f"not a user and host: {target}")
         options = (("User", target.user), ("Port", target.port))
         said = "".join(f"{key} {value}\n" for key, value in options if value)
+        _login_name()  # which the tokens of a file need
         with foreign_errors(target.host):
             try:
                 return dict(SSHConfig.from_text(said + self._text).lookup(target.host))
-            except (KeyError, ValueError) as error:
-                raise BadRequest("the ssh configuration cannot be read", why=str(error)) from None
+            except (KeyError, ValueError, ConfigParseError) as error:
+                raise _broken(self._path, str(error)) from None
+
+    def _port(self, value: Any) -> int:
+        try:
+            return int(value)
+        except ValueError:
+            raise _broken(self._path, f"not a port: {value!r}") from None
+
+    def _known_hosts(self, value: str | None) -> tuple[Path, ...]:
+        if not value or value.lower() == "none":
+            return ()
+        home = str(_home("~"))
+        return tuple(_home(name.replace("%d", home)) for name in _words(value, self._path))
 
     def _jumps(self, spec: str, target: SshTarget, depth: int) -> tuple[Hop, ...]:
         """The hops before the target, nearest to us first; only the first of them has jumps of its own."""
@@ -109,29 +125,63 @@ def _read(path: Path, depth: int = 0) -> str:
     except FileNotFoundError:
         return ""
     except OSError as error:
-        raise BadRequest(f"the ssh configuration {path} cannot be read", why=str(error.strerror)) from None
+        raise _broken(path, str(error.strerror)) from None
     block = "Host *"
     lines: list[str] = []
     for line in text.splitlines():
         keyword, _, rest = line.strip().replace("=", " ", 1).partition(" ")
         if keyword.lower() in ("host", "match"):
             block = line.strip()
-        if keyword.lower() == "include" and depth < _INCLUDE_DEPTH:
+        if keyword.lower() == "include":
+            if depth == _INCLUDE_DEPTH:
+                raise _broken(path, "its Includes run in circles")
             # What follows an Include belongs to the block the Include stands in.
-            lines += [*(_read(found, depth + 1) for found in _included(rest)), block]
+            lines += [*(_read(found, depth + 1) for found in _included(rest, path)), block]
         else:
             lines.append(line)
     return "\n".join(lines) + "\n"
 
 
-def _included(patterns: str) -> list[Path]:
-    base = Path("~/.ssh").expanduser()
-    found: list[Path] = []
-    for pattern in shlex.split(patterns):
-        path = Path(pattern).expanduser()
-        root, relative = (Path("/"), path.relative_to("/")) if path.is_absolute() else (base, path)
-        found += sorted(one for one in root.glob(str(relative)) if one.is_file())
-    return found
+def _included(patterns: str, path: Path) -> list[Path]:
+    """What is no file is passed over, as by ssh."""
+    base = _home("~/.ssh")
+    # glob(3) leaves out what begins with a dot, and Path.glob does not.
+    found = [sorted(glob.glob(str(base / _home(word)))) for word in _words(patterns, path)]  # noqa: PTH207
+    return [Path(one) for names in found for one in names if Path(one).is_file()]
+
+
+def _words(value: str, path: Path | None) -> list[str]:
+    try:
+        return shlex.split(value)
+    except ValueError as error:
+        raise _broken(path, f"{error}: {value}") from None
+
+
+def _home(name: str) -> Path:
+    """Without the ~ of a user; of one who is not there it stays, as with ssh, and there is no such file."""
+    with suppress(RuntimeError):
+        return Path(name).expanduser()
+    return Path(name)
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        # A uid without a passwd entry, as in many a container; ssh does not run for one either.
+        raise BadRequest(
+            "the user of this process has no name, and SSH needs one",
+            why="there is no passwd entry for it",
+            advice="say it: LOGNAME=NAME jvmdiag …",
+        ) from None
+
+
+def _broken(path: Path | None, why: str) -> BadRequest:
+    return BadRequest(
+        f"the ssh configuration {path or ''} cannot be read",
+        why=why,
+        advice="ssh -G HOST shows how ssh itself reads it; -F FILE takes another",
+    )
 
 
 def _jump_target(spec: str) -> SshTarget:
@@ -147,13 +197,6 @@ def _jump_target(spec: str) -> SshTarget:
     return SshTarget(host, user or None, int(port) if port else None)
 
 
-def _port(value: Any, target: SshTarget) -> int:
-    try:
-        return int(value)
-    except ValueError:
-        raise BadRequest(f"not a port for {target.host}: {value!r}") from None
-
-
 def _seconds(value: str | None) -> float | None:
     try:
         return float(value) if value else None
@@ -163,10 +206,3 @@ def _seconds(value: str | None) -> float | None:
 
 def _yes(value: str | None) -> bool:
     return (value or "").lower() in ("yes", "true")
-
-
-def _known_hosts(value: str | None) -> tuple[Path, ...]:
-    if not value or value.lower() == "none":
-        return ()
-    home = str(Path.home())
-    return tuple(Path(name.replace("%d", home)).expanduser() for name in shlex.split(value))

@@ -33,9 +33,12 @@ class EngineClient:
 
     def inspect_image(self, image: str) -> dict[str, Any]:
         import docker
+        import requests
 
         if image not in self.images:
-            raise docker.errors.ImageNotFound(f"no such image: {image}")
+            missing = requests.Response()
+            missing.status_code = 404
+            raise docker.errors.ImageNotFound(f"no such image: {image}", response=missing)
         return {}
 
     def logs(

@@ -41,8 +41,8 @@ HOST_MODULES: dict[str, frozenset[str]] = {
 # Where each foreign package is imported when the program runs; a module by its path, a room by its folder.
 FOREIGN: dict[str, tuple[str, ...]] = {
     "docker": ("hosts/docker_client.py",),
-    "requests": ("hosts/docker_client.py",),
-    "urllib3": ("hosts/docker_client.py",),
+    "requests": ("hosts/docker_client.py", "hosts/docker_errors.py"),
+    "urllib3": ("hosts/docker_client.py", "hosts/docker_errors.py"),
     "paramiko": ("hosts/ssh", "hosts/fastpipe.py"),
     "isal": ("transfer/codec.py",),
     "zstandard": ("transfer/codec.py",),

@@ -119,8 +119,11 @@ def test_a_log_that_the_engine_turns_out_not_to_have_is_noticed_before_the_signa
     class Forgetful(EngineClient):
         def logs(self, container: str, **_: object) -> bytes:
             import docker
+            import requests
 
-            raise docker.errors.APIError("configured logging driver does not support reading")
+            answer = requests.Response()
+            answer.status_code = 501
+            raise docker.errors.APIError("configured logging driver does not support reading", answer)
 
     host = FakeHost({("cat", "/proc/1/stat"): STAT})
     scene = in_a_container(TOMCAT, host=host, client=Forgetful(), about=facts(log_driver="syslog"))

@@ -123,8 +123,52 @@ def test_included_files_are_read_and_what_follows_stays_in_its_block(tmp_path: P
     assert hop(tmp_path, inside, "db").user == getpass.getuser()
 
 
-def test_a_file_that_includes_itself_ends(tmp_path: Path) -> None:
-    assert hop(tmp_path, f"Include {tmp_path}/config\nUser ops\n", "web").user == "ops"
+@pytest.mark.parametrize("how_often", [1, 3])
+def test_a_file_that_includes_itself_is_refused_as_by_ssh(tmp_path: Path, how_often: int) -> None:
+    with pytest.raises(BadRequest, match=f"{tmp_path}/config .* in circles"):
+        hop(tmp_path, f"Include {tmp_path}/config\n" * how_often, "web")
+
+
+@pytest.mark.parametrize("include", ["/", "/tmp", "~nouser/config", "/nowhere/*", "/etc/passwd/x", "a\0b"])
+def test_an_include_of_what_is_no_file_is_passed_over_as_by_ssh(tmp_path: Path, include: str) -> None:
+    assert hop(tmp_path, f"Include {include}\nUser ops\n", "web").user == "ops"
+
+
+def test_an_include_by_pattern_leaves_out_hidden_files(tmp_path: Path) -> None:
+    for name in (".web.swp", "web"):
+        (tmp_path / name).write_text(f"User {name}\n")
+    assert hop(tmp_path, f"Include {tmp_path}/*web*\n", "web").user == "web"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['Include "foo', 'UserKnownHostsFile "x', 'Host "web', "Port abc", "CanonicalizeHostname yes", "What"],
+)
+def test_what_is_wrong_in_a_file_is_told_with_its_name(tmp_path: Path, line: str) -> None:
+    with pytest.raises(BadRequest, match=f"{tmp_path}/config cannot be read") as caught:
+        hop(tmp_path, f"{line}\n", "web")
+    assert caught.value.why
+    assert caught.value.advice
+
+
+def test_a_directory_is_no_configuration(tmp_path: Path) -> None:
+    with pytest.raises(BadRequest, match=f"{tmp_path} cannot be read: Is a directory"):
+        SshConfig(tmp_path)
+
+
+def test_a_key_of_a_user_who_is_not_there_is_no_key(tmp_path: Path) -> None:
+    found = hop(tmp_path, "UserKnownHostsFile ~nouser/known\n", "web")
+    assert found.known_hosts == (Path("~nouser/known"),)
+
+
+def test_a_user_without_a_name_is_asked_for_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 4_000_000)
+    with pytest.raises(BadRequest, match="has no name"):
+        hop(tmp_path, "", "web", "ops")
+    monkeypatch.setenv("LOGNAME", "ops")
+    assert hop(tmp_path, "", "web").user == "ops"
 
 
 @pytest.mark.parametrize(
