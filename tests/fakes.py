@@ -184,10 +184,13 @@ class FakeStream(ByteStream):
                 self.sent += data
             self._changed.notify_all()
 
-    def finish(self) -> StreamEnd:
+    def end_input(self) -> None:
         with self._changed:
             self._stdin_closed = True
             self._changed.notify_all()
+
+    def finish(self) -> StreamEnd:
+        self.end_input()
         while self.read():
             pass
         return StreamEnd(self.answer.exit_code, self.answer.stderr[-LIMIT_BYTES:], self.size_bytes)

@@ -97,7 +97,7 @@ class QuitSpeaker(Speaker):
         if line != THREAD_PRINT:
             raise CommandRefused(f"SIGQUIT cannot ask for {line!r}")
         place, jvm = self._scene.place, self._scene.jvm
-        require_still_there(self._scene.view.host, jvm)
+        require_still_there(self._scene.view.host, jvm, self.reach.user)
         until = time.monotonic() + timeout_s
         if isinstance(place, ContainerPlace) and (jvm.stdout_is_of_pid1 or self._scene.container_pid == 1):
             self.detail = f"SIGQUIT, read back from the log of {place.name}"

@@ -60,8 +60,9 @@ class Console:
         words = shlex.join(record.argv).replace("\n", " ")
         shown = words if len(words) <= _SHOWN_CHARACTERS else words[:_SHOWN_CHARACTERS] + " …"
         user = f" as {record.user}" if record.user else ""
-        end = record.note or f"exit {record.exit_code}, {record.seconds * 1000:.0f} ms"
-        print(f"  [{record.host}{user}] {shown}  ({end})", file=sys.stderr)
+        end = record.note or f"exit {record.exit_code}"
+        took = f", {record.seconds * 1000:.0f} ms" if record.seconds or not record.note else ""
+        print(f"  [{record.host}{user}] {shown}  ({end}{took})", file=sys.stderr)
 
     def failure(self, error: JvmdiagError) -> None:
         """What happened, why, and what to do next."""

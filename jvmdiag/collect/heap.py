@@ -88,7 +88,9 @@ class _Taking:
         room = offer.price.room
         if room is None:
             raise ReadOnlyTarget("there is no directory to write a dump to, and no --force makes one")
-        require_still_there(self.scene.view.host, self.scene.jvm)
+        require_still_there(
+            self.scene.view.host, self.scene.jvm, reach_of(self.scene.view, self.scene.jvm).user
+        )
         started, clock = now(), time.monotonic()
         path = scratch_path(room)
         name = file_name(self.job.target, "heap", started, ".hprof") + self.job.codec.suffix

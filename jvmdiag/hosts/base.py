@@ -22,7 +22,7 @@ class ByteStream(ABC):
 
     A stream never just ends: iterate to the end of stdout, then ask `finish()` how it ended.
     Leaving the context without `finish()` abandons the command: its stdin and stdout are closed.
-    `send` may be called from another thread than the one that reads.
+    `send` and `end_input` may be called from another thread than the one that reads.
     """
 
     @abstractmethod
@@ -35,6 +35,13 @@ class ByteStream(ABC):
     @abstractmethod
     def send(self, data: bytes) -> None:
         """Write to the command's stdin. Silent where the command no longer reads."""
+
+    @abstractmethod
+    def end_input(self) -> None:
+        """Close the command's stdin: it reads its end, and what it writes can still be read.
+
+        Over TLS to an engine stdin stays open: that connection cannot be closed one way.
+        """
 
     @abstractmethod
     def finish(self) -> StreamEnd:
@@ -54,6 +61,49 @@ class ByteStream(ABC):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+
+class _Recorded(ByteStream):
+    """A stream whose end is told once: by finish(), by the error that ended it, or by close()."""
+
+    def __init__(self, stream: ByteStream, ended: Callable[[int | None, str], None]) -> None:
+        self._stream = stream
+        self._ended = ended
+        self._told = False
+
+    def _tell(self, exit_code: int | None, note: str) -> None:
+        if not self._told:
+            self._told = True
+            self._ended(exit_code, note)
+
+    def read(self) -> bytes:
+        return self._stream.read()
+
+    def send(self, data: bytes) -> None:
+        self._stream.send(data)
+
+    def end_input(self) -> None:
+        self._stream.end_input()
+
+    def finish(self) -> StreamEnd:
+        try:
+            end = self._stream.finish()
+        except BaseException as error:
+            self._tell(None, type(error).__name__)
+            raise
+        self._tell(end.exit_code, "" if end.exit_code is not None else "cut")
+        return end
+
+    def close(self) -> None:
+        self._tell(None, "closed")
+        self._stream.close()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self._tell(None, kind.__name__)
         self.close()
 
 
@@ -96,12 +146,20 @@ class Host(ABC):
             self._log(argv, user, exit_code, time.monotonic() - started, note)
 
     def stream(self, argv: Sequence[str], *, user: Owner | None = None) -> ByteStream:
-        """Start `argv`, as `user` where given; its stdin stays open until finish() or close().
+        """Start `argv`, as `user` where given; its stdin stays open until end_input(), finish() or close().
 
-        Raises as `run` does. The record is written when the stream is started, exit code unknown.
+        Raises as `run` does. The record is written when the stream ends, once.
         """
-        self._log(argv, user, None, 0.0, "streaming")
-        return self._stream(tuple(argv), user)
+        started = time.monotonic()
+
+        def ended(exit_code: int | None, note: str) -> None:
+            self._log(argv, user, exit_code, time.monotonic() - started, note)
+
+        try:
+            return _Recorded(self._stream(tuple(argv), user), ended)
+        except BaseException as error:
+            ended(None, type(error).__name__)
+            raise
 
     def _log(
         self, argv: Sequence[str], user: Owner | None, exit_code: int | None, seconds: float, note: str

@@ -144,14 +144,18 @@ class _ExecStream(ByteStream):
             self._socket.sendall(data)
 
     def send_all(self, data: bytes) -> None:
-        """Send and close stdin. A TLS connection cannot be closed one way: scripts end by themselves."""
+        """Send and close stdin."""
         self.send(data)
+        self.end_input()
+
+    def end_input(self) -> None:
+        # A TLS connection cannot be closed one way: scripts end by themselves.
         if not isinstance(self._socket, ssl.SSLSocket):
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_WR)
 
     def finish(self) -> StreamEnd:
-        self.send_all(b"")
+        self.end_input()
         while self.read():
             pass
         code = self._exit_code() if self._demultiplexer.between_frames else None

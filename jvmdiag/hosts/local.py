@@ -19,6 +19,7 @@ from jvmdiag.model import Completed, Owner, StreamEnd
 # A pipe of 64 KiB makes writer and reader take turns; Linux allows 1 MiB to everybody.
 _PIPE_BYTES = 1 << 20
 _END_S = 5.0
+_KILL_S = 2.0
 _SWITCH_S = 30.0
 
 
@@ -40,15 +41,13 @@ class LocalHost(Host):
             process = _start(switch.argv(argv), user)
         except OSError as error:
             return Completed(argv, _shell_code(error), b"", str(error).encode(), time.monotonic() - started)
-        with process:
-            try:
-                out, err = process.communicate(switch.stdin + stdin, timeout_s)
-            except subprocess.TimeoutExpired:
-                _kill(process)
-                raise TimeoutError(f"{argv[0]} did not end within {timeout_s:g} s") from None
-            except BaseException:
-                _kill(process)
-                raise
+        try:
+            out, err = process.communicate(switch.stdin + stdin, timeout_s)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError(f"{argv[0]} did not end within {timeout_s:g} s") from None
+        finally:
+            _close_pipes(process)
+            end_group(process, signal.SIGKILL)
         return Completed(argv, _exit_code(process), out, err, time.monotonic() - started)
 
     def _plain(self, argv: tuple[str, ...], stdin: bytes) -> Completed:
@@ -91,10 +90,27 @@ def _exit_code(process: subprocess.Popen[bytes]) -> int:
     return code if code >= 0 else 128 - code
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+def _close_pipes(process: subprocess.Popen[bytes]) -> None:
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
+
+
+def end_group(process: subprocess.Popen[bytes], *signals: signal.Signals) -> None:
+    """Signal the process's group, with the next where it lives on after 2 s; one that has ended is reaped.
+
+    Returns in any case: sudo and what it runs are not for us to signal, and end by themselves.
+    """
+    for number in signals:
+        if process.poll() is not None:
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_KILL_S)
+    if process.poll() is None:
+        threading.Thread(target=process.wait, daemon=True).start()
 
 
 class _ProcessStream(ByteStream):
@@ -111,8 +127,10 @@ class _ProcessStream(ByteStream):
             fcntl.fcntl(self._stdout, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
     def _drain_stderr(self, stderr: IO[bytes]) -> None:
-        while chunk := stderr.read(65536):
-            self._complaints.add(chunk)
+        # A command that cannot be ended outlives the pipe that close() takes away.
+        with contextlib.suppress(OSError, ValueError):
+            while chunk := stderr.read(65536):
+                self._complaints.add(chunk)
 
     def read(self) -> bytes:
         chunk = os.read(self._stdout, CHUNK)
@@ -123,9 +141,12 @@ class _ProcessStream(ByteStream):
         with contextlib.suppress(BrokenPipeError, ValueError):
             self._stdin.write(data)
 
-    def finish(self) -> StreamEnd:
+    def end_input(self) -> None:
         with contextlib.suppress(BrokenPipeError):
             self._stdin.close()
+
+    def finish(self) -> StreamEnd:
+        self.end_input()
         while self.read():
             pass
         code = _exit_code(self._process)
@@ -133,14 +154,10 @@ class _ProcessStream(ByteStream):
         return StreamEnd(code, self._complaints.value, self._size_bytes)
 
     def close(self) -> None:
-        with contextlib.suppress(BrokenPipeError):
-            self._stdin.close()
-        if self._process.poll() is None:
-            _kill(self._process)
+        self.end_input()
+        end_group(self._process, signal.SIGKILL)
         self._drain.join(_END_S)
-        for pipe in (self._process.stdout, self._process.stderr):
-            assert pipe is not None
-            pipe.close()
+        _close_pipes(self._process)
 
 
 class _NeverStarted(ByteStream):
@@ -153,6 +170,9 @@ class _NeverStarted(ByteStream):
         return b""
 
     def send(self, data: bytes) -> None:
+        pass
+
+    def end_input(self) -> None:
         pass
 
     def finish(self) -> StreamEnd:

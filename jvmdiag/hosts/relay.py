@@ -7,44 +7,50 @@ import select
 import socket
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jvmdiag.errors import ConnectionRefused, JvmdiagError
-from jvmdiag.hosts.base import CHUNK
-from jvmdiag.hosts.ssh_errors import foreign_errors
+from jvmdiag.errors import ConnectionLost, EngineUnreachable, JvmdiagError
+from jvmdiag.hosts.base import CHUNK, ByteStream
+from jvmdiag.hosts.sudo import ROOT
+from jvmdiag.model import StreamEnd
 
 if TYPE_CHECKING:
-    import paramiko
-
     from jvmdiag.hosts.ssh import SshHost
 
 # The docker command's own way for DOCKER_HOST=ssh://…; it needs the docker command on the host.
 DIAL = ("docker", "system", "dial-stdio")
 _LOOK_MS = 200
 _END_S = 2.0
-# sshd allows ten sessions (MaxSessions), and counts one until its command has ended, after we have let go.
-_SESSION_S = 15.0
-_AGAIN_S = 0.1
-_NO_SESSION = 2  # SSH_OPEN_CONNECT_FAILED of RFC 4254, which is what sshd says then
 
 
 @contextmanager
 def relay(host: SshHost) -> Iterator[str]:
     """The base URL of a socket that leads to the engine on `host`, for as long as the context lasts.
 
-    The socket lies in a directory that only this user can enter.
+    The socket lies in a directory that only this user can enter. Where sudo was asked for, root dials;
+    a password is asked for here and now. Raises SudoRefused, and EngineUnreachable with the host's own
+    words in place of the client's complaint about a socket that was closed.
     """
+    if host.sudo:
+        host.settle(ROOT)
     with tempfile.TemporaryDirectory(prefix="jvmdiag-") as directory, _Relay(host) as opened:
-        yield opened.listen(Path(directory) / "engine.sock")
+        try:
+            yield opened.listen(Path(directory) / "engine.sock")
+        except (EngineUnreachable, ConnectionLost):
+            if opened.failure is None:
+                raise
+            raise opened.failure from None
 
 
 class _Relay:
+    """`failure` is why the last connection came to nothing; None where it carried something."""
+
     def __init__(self, host: SshHost) -> None:
+        self.failure: JvmdiagError | None = None
         self._host = host
         self._listener = socket.socket(socket.AF_UNIX)
         self._clients: list[socket.socket] = []
@@ -82,73 +88,81 @@ class _Relay:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            try:
-                channel = self._dial()
-            except (JvmdiagError, TimeoutError):
-                client.close()
-                continue
-            if self._closing.is_set():
-                # It came up while the context was left, which has seen to the others.
-                channel.close()
-                client.close()
-                return
             self._clients = [c for c in self._clients if c.fileno() >= 0]
             self._clients.append(client)
-            delivered = threading.Event()
-            self._start(partial(self._outwards, client, channel, delivered))
-            self._start(partial(self._inwards, client, channel, delivered))
-            self._start(partial(self._complaints, channel))
+            self._start(partial(self._serve, client))
 
-    def _dial(self) -> paramiko.Channel:
-        """A channel to the engine; one that sshd has no session for just now is asked for again."""
-        until = time.monotonic() + _SESSION_S
-        while True:
+    def _serve(self, client: socket.socket) -> None:
+        with client:
             try:
-                return self._host.open_channel_command(DIAL)
-            except ConnectionRefused as error:
-                lasting = getattr(error.__cause__, "code", None) != _NO_SESSION
-                if lasting or time.monotonic() > until or self._closing.wait(_AGAIN_S):
-                    raise
+                stream = self._host.stream(DIAL, user=ROOT if self._host.sudo else None)
+            except JvmdiagError as error:
+                self.failure = error
+                return
+            # It may have come up while the context was left, which has seen to the others.
+            with stream:
+                if not self._closing.is_set():
+                    self._carry(client, stream)
 
-    def _outwards(self, client: socket.socket, channel: paramiko.Channel, delivered: threading.Event) -> None:
-        with self._quietly():
+    def _carry(self, client: socket.socket, stream: ByteStream) -> None:
+        over = threading.Event()
+        threading.Thread(target=self._inwards, args=(client, stream, over), name="relay", daemon=True).start()
+        with contextlib.suppress(OSError):
             while data := client.recv(CHUNK):
-                channel.sendall(data)
-            channel.shutdown_write()
-        # A channel that the far side has closed may still hold what it sent before.
-        _await_hangup(client, delivered)
-        channel.close()
+                stream.send(data)
+        stream.end_input()
+        # A stream that has ended may still hold what came before its end.
+        _await_hangup(client, over)
+        over.set()
         # A socket closed with bytes unread would take from the client what it has not read yet.
         with contextlib.suppress(OSError):
             while client.recv(CHUNK):
                 continue
-        client.close()
 
-    def _inwards(self, client: socket.socket, channel: paramiko.Channel, delivered: threading.Event) -> None:
-        with self._quietly():
-            while data := channel.recv(CHUNK):
-                client.sendall(data)
+    def _inwards(self, client: socket.socket, stream: ByteStream, over: threading.Event) -> None:
+        # Whoever waits at the other end of the socket sees it close, and then asks for the failure.
         with contextlib.suppress(OSError):
+            failure = self._deliver(client, stream)
+            if failure and not over.is_set():
+                self.failure = failure
             client.shutdown(socket.SHUT_WR)
-        delivered.set()
-        channel.close()
+        over.set()
 
-    def _complaints(self, channel: paramiko.Channel) -> None:
-        """Unread stderr would stop the channel when its window is full."""
-        with self._quietly():
-            while channel.recv_stderr(CHUNK):
-                continue
+    def _deliver(self, client: socket.socket, stream: ByteStream) -> JvmdiagError | None:
+        """All that comes, to its end; why it failed, where it did. Raises OSError where the client is gone."""
+        try:
+            while data := stream.read():
+                self.failure = None
+                client.sendall(data)
+            end = stream.finish()
+        except JvmdiagError as error:
+            return error
+        failed = end.exit_code and not end.size_bytes
+        return unreachable(self._host.name, self._host.login, end) if failed else None
 
-    @contextmanager
-    def _quietly(self) -> Iterator[None]:
-        # Whoever waits at the other end of the socket sees it close, and says why in its own words.
-        with contextlib.suppress(OSError, JvmdiagError), foreign_errors(self._host.hop.address):
-            yield
 
-
-def _await_hangup(client: socket.socket, delivered: threading.Event) -> None:
-    """Until all is delivered, or `client` is closed altogether: a half-closed one still reads."""
+def _await_hangup(client: socket.socket, over: threading.Event) -> None:
+    """Until all is over, or `client` is closed altogether: a half-closed one still reads."""
     poller = select.poll()
     poller.register(client, 0)
-    while not delivered.is_set() and not poller.poll(_LOOK_MS):
+    while not over.is_set() and not poller.poll(_LOOK_MS):
         continue
+
+
+def unreachable(where: str, login: str, end: StreamEnd) -> EngineUnreachable:
+    """What `docker system dial-stdio` says on the host, and what helps."""
+    said = " ".join(end.stderr.decode("utf-8", "replace").split())[:300]
+    if end.exit_code == 127:
+        advice = (
+            "the host needs the docker command, in the PATH of a shell that is not interactive: "
+            f"ssh {login}@HOST 'command -v docker'"
+        )
+    elif "permission denied" in said.lower():
+        advice = f"add --sudo, or let {login} use the engine there: usermod -aG docker {login}"
+    else:
+        advice = "is it running there? try on the host: docker info"
+    return EngineUnreachable(
+        f"no Docker Engine answers on {where}",
+        why=f"{' '.join(DIAL)} there ended with {end.exit_code}: {said or 'it says nothing'}",
+        advice=advice,
+    )

@@ -26,6 +26,10 @@ from jvmdiag.target import SshTarget
 __all__ = ["SshHost", "SshOptions", "open_ssh"]
 
 _OPEN_S = 30.0
+# sshd allows ten sessions (MaxSessions), and counts one until its command has ended, after we have let go.
+_SESSION_S = 15.0
+_AGAIN_S = 0.1
+_NO_SESSION = 2  # SSH_OPEN_CONNECT_FAILED of RFC 4254, which is what sshd says then
 _DRAIN_S = 5.0
 _WHO_AM_I = ("sh", "-c", "id -u; id -g; id -G")
 
@@ -87,6 +91,18 @@ class SshHost(Host):
         """uid and gid of the login."""
         return self._me.owner
 
+    def settle(self, user: Owner) -> None:
+        """Find out how commands run as `user`, in the caller's thread: it may ask for sudo's password.
+
+        Raises SudoRefused.
+        """
+        self._users.to(user)
+
+    @property
+    def sudo(self) -> bool:
+        """Whether sudo was asked for."""
+        return self._options.sudo
+
     @property
     def rtt_s(self) -> float:
         """The shortest round trip so far, in seconds: the opening of a channel and its confirmation."""
@@ -109,7 +125,7 @@ class SshHost(Host):
         """Ask who we are there. Raises ConnectionRefused where the login runs no commands as they are."""
         done = self.run(_WHO_AM_I)
         lines = done.text.splitlines()
-        if not done.ok or len(lines) != 3 or not all(word.isdigit() for word in done.text.split()):
+        if not done.ok or len(lines) != 3 or not all(word.isdecimal() for word in done.text.split()):
             raise _no_commands(self, done)
         groups = tuple(int(word) for word in lines[2].split())
         self._me = Identity(Owner(int(lines[0]), int(lines[1])), self.login, groups)
@@ -117,7 +133,7 @@ class SshHost(Host):
         if not self.transport.is_near:
             # Until its first command runs, sshd leaves Nagle's algorithm on: 40 ms that are no distance.
             with foreign_errors(self.hop.address):
-                self.transport.open_command_channel(_OPEN_S).close()
+                self._open_channel(_OPEN_S).close()
 
     def _switches(self) -> UserSwitch:
         def probe(argv: tuple[str, ...], stdin: bytes) -> Completed:
@@ -151,7 +167,7 @@ class SshHost(Host):
 
     def _execute(self, argv: tuple[str, ...], timeout_s: float) -> paramiko.Channel:
         with foreign_errors(self.hop.address):
-            channel = self.transport.open_command_channel(min(timeout_s, _OPEN_S))
+            channel = self._open_channel(min(timeout_s, _OPEN_S))
             try:
                 # sshd gives the text to the login shell. `exec` takes its place, so that a name like
                 # A=b or a builtin is the command it says, and a signal reaches the command itself.
@@ -161,18 +177,17 @@ class SshHost(Host):
                 raise
         return channel
 
-    def open_channel_command(self, argv: tuple[str, ...]) -> paramiko.Channel:
-        """A raw channel to `argv`, run as root where sudo was asked for: recv, recv_stderr, sendall, close.
-
-        For a protocol spoken over stdin and stdout; what it raises is paramiko's, see foreign_errors.
-        """
-        switch = self._users.to_root()
-        self._log(argv, Owner(0, 0) if switch.before else None, None, 0.0, "channel")
-        channel = self._execute(switch.argv(argv), _OPEN_S)
-        if switch.stdin:
-            with foreign_errors(self.hop.address):
-                channel.sendall(switch.stdin)
-        return channel
+    def _open_channel(self, timeout_s: float) -> paramiko.Channel:
+        """A channel; where sshd has no session just now, once one of ours has ended. Raises what paramiko does."""
+        until = time.monotonic() + min(timeout_s, _SESSION_S)
+        while True:
+            first = self.transport.rtt_s is None
+            try:
+                return self.transport.open_command_channel(timeout_s)
+            except paramiko.ChannelException as error:
+                if error.code != _NO_SESSION or first or time.monotonic() > until:
+                    raise
+            time.sleep(_AGAIN_S)
 
     def lost(self) -> ConnectionLost:
         """Why the connection is gone, as far as it is known."""
@@ -264,12 +279,15 @@ class SshStream(ByteStream):
     def send_all(self, data: bytes) -> None:
         """Send and close stdin."""
         self.send(data)
+        self.end_input()
+
+    def end_input(self) -> None:
         with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
             self._channel.shutdown_write()
 
     def finish(self) -> StreamEnd:
         """Raises SudoRefused too, where sudo and not the command ended it."""
-        self.send_all(b"")
+        self.end_input()
         while self.read():
             pass
         if not self._channel.status_event.wait(self._left_s()):
@@ -279,7 +297,8 @@ class SshStream(ByteStream):
         stderr = self._complaints.value
         if self._switched and is_sudos_own(code, self._size_bytes, stderr):
             raise SudoRefused(
-                f"sudo on {self._host.name} refuses", why=" ".join(stderr.decode().split())[:300]
+                f"sudo on {self._host.name} refuses",
+                why=" ".join(stderr.decode("utf-8", "replace").split())[:300],
             )
         return StreamEnd(code, stderr, self._size_bytes)
 

@@ -106,24 +106,37 @@ def _by_key(login: Login, keys: _Keys) -> bool:
 
 
 def _by_typing(login: Login) -> bool:
-    user, ask = login.hop.user, login.ask
-    if ask is None:
+    if login.ask is None:
         wanted = [way for way in ("keyboard-interactive", "password") if way in login.allowed]
         login.passed += [f"{way} (there is no terminal to ask on)" for way in wanted]
         return False
+    try:
+        return _by_answers(login, login.ask) or _by_password(login, login.ask)
+    except EOFError:
+        # Ctrl-D at the prompt.
+        login.passed.append("a password (none was typed)")
+        return False
+
+
+def _by_answers(login: Login, ask: Ask) -> bool:
     for _ in range(_PROMPTS):
         if "keyboard-interactive" not in login.allowed:
             break
         answers = _Answers(ask, login.hop.address)
-        if login.attempt("keyboard-interactive", partial(answers.run, login.transport, user)):
+        if login.attempt("keyboard-interactive", partial(answers.run, login.transport, login.hop.user)):
             return True
         if not answers.asked:
             break
+    return False
+
+
+def _by_password(login: Login, ask: Ask) -> bool:
+    send = partial(login.transport.auth_password, login.hop.user, fallback=False)
     for _ in range(_PROMPTS):
         if "password" not in login.allowed:
             break
         password = ask(f"Password of {login.hop.address}: ")
-        if login.attempt("password", partial(login.transport.auth_password, user, password, fallback=False)):
+        if login.attempt("password", partial(send, password)):
             return True
     return False
 
@@ -136,7 +149,7 @@ class _Answers:
         self._ask = ask
         self._address = address
         self._prompts: queue.Queue[str | None] = queue.Queue()
-        self._replies: queue.Queue[str] = queue.Queue()
+        self._replies: queue.Queue[str | None] = queue.Queue()
         self._outcome: list[str] | BaseException = []
         self.asked = False
 
@@ -145,7 +158,11 @@ class _Answers:
         worker.start()
         while (prompt := self._prompts.get()) is not None:
             self.asked = True
-            self._replies.put(self._ask(prompt))
+            try:
+                self._replies.put(self._ask(prompt))
+            except BaseException:
+                self._replies.put(None)
+                raise
         worker.join()
         if isinstance(self._outcome, BaseException):
             raise self._outcome
@@ -163,7 +180,11 @@ class _Answers:
         answers = []
         for text, _ in prompts:
             self._prompts.put(f"({self._address}) {text}")
-            answers.append(self._replies.get(timeout=_TYPING_S))
+            reply = self._replies.get(timeout=_TYPING_S)
+            if reply is None:
+                # An empty answer would be a wrong one, and some hosts count those.
+                raise EOFError("nothing was typed")
+            answers.append(reply)
         return answers
 
 
@@ -235,8 +256,13 @@ def _of_locked_file(path: Path) -> tuple[str, _Load]:
             login.passed.append(f"{path} (it needs a passphrase and there is no terminal to ask on)")
             return None
         for _ in range(_PROMPTS):
-            with contextlib.suppress(paramiko.SSHException):
+            try:
                 return load_key(path, login.ask(f"Passphrase of {path}: "))
+            except EOFError:
+                login.passed.append(f"{path} (no passphrase was typed)")
+                return None
+            except paramiko.SSHException:
+                continue
         login.passed.append(f"{path} (the passphrase is wrong)")
         return None
 

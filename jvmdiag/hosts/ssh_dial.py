@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 import tempfile
 from typing import IO
+
+from jvmdiag.hosts.local import end_group
 
 
 class ProxyCommand:
@@ -32,9 +35,7 @@ class ProxyCommand:
 
     def close(self) -> None:
         self.sock.close()
-        if self._process.poll() is None:
-            self._process.terminate()
-        self._process.wait()
+        end_group(self._process, signal.SIGTERM, signal.SIGKILL)
         self._complaints.close()
 
 

@@ -40,6 +40,9 @@ TABLE: tuple[_Row, ...] = (
     (theirs.SSHException, ConnectionLost, "the SSH connection to {where} broke"),
 )
 _NO_ROUTE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.ETIMEDOUT)
+_NO_CHANNEL = (
+    "sshd there may have no session left (MaxSessions), or not let this login run commands or go further"
+)
 _ADVICE: dict[type[JvmdiagError], str] = {
     HostNotFound: "check the name, the VPN, and HostName in ~/.ssh/config",
     ConnectionRefused: "check the port, and that sshd runs there",
@@ -66,12 +69,15 @@ def ours(error: BaseException, where: str) -> JvmdiagError:
 
 
 def _made(kind: type[JvmdiagError], what: str, where: str, error: BaseException) -> JvmdiagError:
-    return kind(what.format(where=where), why=reason(error), advice=_ADVICE.get(kind, ()))
+    advice = _NO_CHANNEL if isinstance(error, theirs.ChannelException) else _ADVICE.get(kind, ())
+    return kind(what.format(where=where), why=reason(error), advice=advice)
 
 
 def reason(error: BaseException) -> str:
     """The foreign error's own words in one line, or its class where it has none."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    if isinstance(error, theirs.ChannelException):
+        text = error.text
     line = " ".join(text.split())[:300]
     return line or type(error).__name__
 

@@ -126,10 +126,6 @@ class UserSwitch:
             self._known[user] = self._find(user)
         return self._known[user]
 
-    def to_root(self) -> Switch:
-        """The switch to root, where sudo was asked for; none where not."""
-        return self.to(ROOT) if self._sudo else Switch()
-
     def _find(self, user: Owner) -> Switch:
         if self._me.owner.uid == 0 and self._run(setpriv_argv(user)).ok:
             return Switch(setpriv_argv(user))
@@ -166,7 +162,10 @@ class UserSwitch:
         if self._password is None:
             if self._ask is None:
                 raise self._no_terminal(user)
-            self._password = self._ask(f"sudo password of {self._me.login} on {self._where}: ")
+            try:
+                self._password = self._ask(f"sudo password of {self._me.login} on {self._where}: ")
+            except EOFError:
+                raise self._nothing_typed() from None
         return self._password
 
     def _group_comes_by_itself(self, user: Owner) -> bool:
@@ -194,6 +193,13 @@ class UserSwitch:
                 "run jvmdiag on a terminal",
                 f"or let {self._me.login} become uid {user.uid} with NOPASSWD in /etc/sudoers.d",
             ),
+        )
+
+    def _nothing_typed(self) -> SudoRefused:
+        return SudoRefused(
+            f"sudo on {self._where} wants the password of {self._me.login}",
+            why="none was typed",
+            advice=_ADVICE[Refusal.PASSWORD],
         )
 
     def _refused(self, user: Owner, refusal: Refusal, done: Completed) -> SudoRefused:

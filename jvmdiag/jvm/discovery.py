@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from jvmdiag.hosts.place import Place, View
 from jvmdiag.jvm.parse import parse_probe
 from jvmdiag.model import Jvm, Owner
 
+ROOT = Owner(0, 0)
 _PROBE_TIMEOUT_S = 20.0
 
 
@@ -61,6 +63,8 @@ def look_closely(view: View, wanted: str | None = None, *, sudo: bool = False) -
     jvms = look(view)
     if jvms is None:
         return None
+    if sudo and not jvms:
+        jvms = _hidden(view)
     meant = _matching(jvms, wanted) if wanted else jvms
     opened: dict[Owner, tuple[Jvm, ...]] = {}
     refusals: dict[Owner, SudoRefused] = {}
@@ -83,6 +87,16 @@ def _opened(jvms: Sequence[Jvm], opened: Mapping[Owner, Sequence[Jvm]]) -> Itera
             yield from (j for j in opened[jvm.owner] if j.pid == jvm.pid)
 
 
+def _hidden(view: View) -> tuple[Jvm, ...]:
+    """What root sees and this user does not: /proc may show a user's own processes only (hidepid).
+
+    They are still to be looked at as their owners: it is as those that they will be spoken to.
+    """
+    with contextlib.suppress(SudoRefused):
+        return tuple(replace(j, readable=False) for j in look(view, ROOT) or ())
+    return ()
+
+
 def discover(place: Place, wanted: str | None = None, *, sudo: bool = False) -> Sight | None:
     """What the first view of `place` that can look sees, closely where `wanted` may be meant; None where none can."""
     for view in place.views():
@@ -98,7 +112,10 @@ def pick(jvms: Sequence[Jvm], wanted: str | None, where: str) -> Jvm:
         raise NoJvm(
             f"no JVM at {where}",
             why="no process there has libjvm.so mapped",
-            advice="it may have ended, or run elsewhere: jvmdiag ps lists every JVM of this machine's containers",
+            advice=(
+                "it may have ended, or run elsewhere: jvmdiag ps lists every JVM of this machine's containers",
+                "a /proc that hides other users' processes (hidepid) is seen whole with --sudo",
+            ),
         )
     found = _matching(jvms, wanted) if wanted else list(jvms)
     if len(found) == 1:
@@ -124,16 +141,16 @@ def _told_apart(jvms: Sequence[Jvm]) -> Iterator[str]:
         yield f"--jvm {pid}   {jvm.main or jvm.java}   (user {jvm.user}, in {jvm.cwd or '?'}, up {jvm.uptime_s:,.0f} s)"
 
 
-def still_there(host: Host, jvm: Jvm) -> bool:
+def still_there(host: Host, jvm: Jvm, user: Owner | None = None) -> bool:
     """Whether the process is the same one as when it was found: pid and start time. Costs one command."""
-    done = host.run(["cat", f"/proc/{jvm.pid}/stat"])
+    done = host.run(["cat", f"/proc/{jvm.pid}/stat"], user=user)
     fields = done.text.rpartition(")")[2].split()
     return done.ok and len(fields) > 19 and fields[0] != "Z" and int(fields[19]) == jvm.start_ticks
 
 
-def require_still_there(host: Host, jvm: Jvm) -> None:
+def require_still_there(host: Host, jvm: Jvm, user: Owner | None = None) -> None:
     """Raises JvmGone where the JVM ended or its pid is another process now."""
-    if not still_there(host, jvm):
+    if not still_there(host, jvm, user):
         raise JvmGone(
             f"the JVM {jvm.pid} ended meanwhile",
             advice="see why: the container's log, hs_err_pid*.log in its working directory, the kernel's log (OOM)",

@@ -170,6 +170,13 @@ class HostContract:
             end = stream.finish()
         assert (end.exit_code, end.size_bytes) == (0, len(EVERY_BYTE))
 
+    def test_a_command_whose_stdin_ended_is_read_on(self, host: Host) -> None:
+        with host.stream(shell("cat; echo after")) as stream:
+            stream.send(b"mine\n")
+            stream.end_input()
+            assert b"".join(stream) == b"mine\nafter\n"
+            assert stream.finish().exit_code == 0
+
     def test_what_is_sent_releases_the_far_process(self, host: Host) -> None:
         with host.stream(shell('echo ready; read x; echo "got $x"')) as stream:
             assert stream.read() == b"ready\n"
@@ -252,14 +259,28 @@ class HostContract:
         assert (record.host, record.exit_code) == (host.name, 5)
         assert "a secret" not in repr(record)
 
-    def test_a_stream_is_recorded_when_it_starts_and_without_what_is_sent(self, host: Host) -> None:
+    def test_a_stream_is_recorded_once_with_its_end_and_without_what_is_sent(self, host: Host) -> None:
         records: list[CommandRecord] = []
         host.record = records.append
-        with host.stream(["cat"]) as stream:
+        script = shell("cat; exit 5")
+        with host.stream(script) as stream:
             stream.send(b"a secret")
+            assert records == []
             stream.finish()
-        assert [(record.argv, record.exit_code) for record in records] == [(("cat",), None)]
+        (record,) = records
+        assert (record.argv, record.exit_code, record.note) == (tuple(script), 5, "")
+        assert record.seconds > 0
         assert "a secret" not in repr(records)
+
+    def test_a_stream_that_is_let_go_is_recorded_as_that(self, host: Host) -> None:
+        records: list[CommandRecord] = []
+        host.record = records.append
+        with host.stream(["cat"]):
+            pass
+        with pytest.raises(KeyError), host.stream(["cat"]):
+            raise KeyError
+        ends = [(record.exit_code, record.note) for record in records if record.argv == ("cat",)]
+        assert ends == [(None, "closed"), (None, "KeyError")]
 
     def test_a_command_that_was_given_up_is_recorded_as_that(self, host: Host) -> None:
         records: list[CommandRecord] = []

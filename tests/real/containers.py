@@ -124,13 +124,13 @@ def _until(is_ready: Callable[[], bool], container: Container) -> None:
         time.sleep(0.05)
 
 
-def start_ssh_host(containers: Containers, image: str, folder: Path) -> SshHost:
-    """The recipe `image` as an SSH host; `folder` takes a new key and its known_hosts."""
+def start_ssh_host(containers: Containers, image: str, folder: Path, **kwargs: Any) -> SshHost:
+    """The recipe `image` as an SSH host; `folder` takes a new key and its known_hosts, `kwargs` are docker-py's."""
     key = folder / "id_ed25519"
     if not key.exists():
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
     public = key.with_suffix(".pub").read_text().strip()
-    container = containers.run(image, ports=(22, 8080), environment={"AUTHORIZED_KEY": public})
+    container = containers.run(image, ports=(22, 8080), environment={"AUTHORIZED_KEY": public}, **kwargs)
     port = published_port(container, 22)
     known_hosts = folder / f"known_hosts_{port}"
     done: Any = container.exec_run(["sh", "-c", "cat /etc/ssh/ssh_host_*_key.pub"])
@@ -142,6 +142,18 @@ def start_ssh_host(containers: Containers, image: str, folder: Path) -> SshHost:
         ["ssh", "-F", "none", *trust, "ops@127.0.0.1", "sudo -n true"], check=True, capture_output=True
     )
     return SshHost(container, "127.0.0.1", port, key, known_hosts)
+
+
+def home_of(ssh: SshHost, folder: Path) -> Path:
+    """A home whose ~/.ssh lets us in, under the alias `app1` as well."""
+    ssh_folder = folder / ".ssh"
+    ssh_folder.mkdir(mode=0o700)
+    (ssh_folder / "known_hosts").write_text(ssh.known_hosts.read_text())
+    (ssh_folder / "config").write_text(
+        f"Host app1\n  HostName {ssh.host}\n  Port {ssh.port}\n  User ops\n"
+        f"Host *\n  IdentityFile {ssh.key}\n  IdentitiesOnly yes\n"
+    )
+    return folder
 
 
 @dataclass(frozen=True)

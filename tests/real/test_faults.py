@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pty
 import re
-import select
 import signal
 import subprocess
 import time
@@ -22,6 +21,7 @@ from tests.real.images import Images, load
 from tests.real.jvmdiag import Running, argv, environment, final_names, jvmdiag, wait_for_partial
 from tests.real.local_jvm import start, unpack
 from tests.real.sshd import Sshd
+from tests.real.terminal import read_until
 
 BIG = ("--megabytes", "300")
 ROOM = ("-Xmx900m",)
@@ -241,16 +241,6 @@ def test_ctrl_c_before_the_jvm_begins_keeps_it_from_beginning(
     assert left_behind(container, before) == [] or "may still write" in shown, shown
 
 
-def read_until(terminal: int, text: str, timeout_s: float = 30.0) -> str:
-    """What was shown up to and with `text`."""
-    shown, until = "", time.monotonic() + timeout_s
-    while text not in shown:
-        assert time.monotonic() < until, shown
-        if select.select([terminal], [], [], 0.2)[0]:
-            shown += os.read(terminal, 4096).decode(errors="replace")
-    return shown
-
-
 @pytest.mark.parametrize("delay_s", [0.15, 0.3, 0.45, 0.6, 0.9])
 def test_ctrl_c_at_any_moment_leaves_no_sidecar(
     run_container: RunContainer, images: Images, delay_s: float, tmp_path: Path
@@ -312,6 +302,21 @@ def test_a_connection_that_drops_is_made_anew(tmp_path: Path, local_jvm: subproc
     else:
         assert run.exit_code == 26, run.err
         assert final_names(out) == []
+    assert list(Path("/tmp").glob(".jvmdiag-*")) == []
+
+
+def test_ctrl_c_over_ssh_cleans_the_target(tmp_path: Path, local_jvm: subprocess.Popen[bytes]) -> None:
+    with Sshd(made(tmp_path / "sshd")) as sshd:
+        key, home = ssh_home(sshd, tmp_path)
+        out = tmp_path / "out"
+        options = ("--jvm", str(local_jvm.pid), "--yes", "-o", str(out))
+        running = Running("heapdump", str(sshd.target()), *key, *options, home=home)
+        wait_for_partial(out, 1)
+        assert list(Path("/tmp").glob(".jvmdiag-*")) != []
+        running.signal(signal.SIGINT)
+        run = running.end()
+    assert run.exit_code == 130, run.err
+    assert final_names(out) == []
     assert list(Path("/tmp").glob(".jvmdiag-*")) == []
 
 

@@ -125,13 +125,21 @@ def test_a_login_whose_shell_prints_is_refused_and_told_where_to_look(tmp_path: 
     assert "case $-" in caught.value.advice[0]
 
 
-def test_a_raw_channel_speaks_both_ways(sshd: Sshd) -> None:
-    with open_ssh(sshd.target(), sshd.options()) as host:
-        assert isinstance(host, SshHost)
-        channel = host.open_channel_command(("cat",))
-        channel.sendall(b"\x00\xffping")
-        assert channel.recv(100) == b"\x00\xffping"
-        channel.close()
+def test_one_session_at_a_time_is_enough_for_one_command_after_the_other(tmp_path: Path) -> None:
+    with (
+        Sshd(tmp_path, config=("MaxSessions 1",)) as server,
+        open_ssh(server.target(), server.options()) as host,
+    ):
+        assert [host.run(["echo", str(n)]).text for n in range(3)] == ["0\n", "1\n", "2\n"]
+
+
+def test_a_host_that_gives_no_session_says_so_at_once(tmp_path: Path) -> None:
+    with (
+        Sshd(tmp_path, config=("MaxSessions 0",)) as server,
+        pytest.raises(ConnectionRefused, match="Connect failed") as caught,
+    ):
+        open_ssh(server.target(), server.options())
+    assert "MaxSessions" in caught.value.advice[0]
 
 
 # Host keys
@@ -441,7 +449,7 @@ def test_new_keys_midway_stop_nothing(tmp_path: Path, who: str) -> None:
 def test_the_end_of_a_stdin_that_comes_behind_the_end_of_its_command_costs_nothing(tmp_path: Path) -> None:
     with Sshd(tmp_path) as server, open_ssh(server.target(), server.options()) as host:
         assert isinstance(host, SshHost)
-        channel: Any = host.open_channel_command(("true",))
+        channel: Any = host._execute(("true",), 5.0)
         # The same message as Channel.shutdown_write makes before the end, and sends after it.
         end_of_stdin = channel._send_eof()
         assert wait_until(lambda: channel.closed)
@@ -551,6 +559,42 @@ def test_a_password_that_cannot_be_asked_for_is_named_as_a_way(ssh_jre: SshConta
     assert "publickey, password" in caught.value.why
 
 
+@pytest.mark.parametrize("option", ["PasswordAuthentication=yes", "KbdInteractiveAuthentication=yes"])
+def test_nothing_typed_at_a_password_prompt_is_a_refused_login(
+    ssh_jre: SshContainer, tmp_path: Path, option: str
+) -> None:
+    prompts: list[str] = []
+    none = ("PasswordAuthentication=no", "KbdInteractiveAuthentication=no")
+    with (
+        second_sshd(ssh_jre, option, *none) as open_as,
+        pytest.raises(AuthenticationFailed, match="none was typed"),
+    ):
+        open_as(tmp_path, "dev", ask=ctrl_d(prompts))
+    assert len(prompts) == 1
+
+
+def test_nothing_typed_at_a_passphrase_prompt_goes_on_to_the_next_way(sshd: Sshd, tmp_path: Path) -> None:
+    locked = make_key(tmp_path / "locked", passphrase="open it")
+    prompts: list[str] = []
+    with pytest.raises(AuthenticationFailed, match="no passphrase was typed"):
+        open_ssh(sshd.target(), sshd.options(identity_files=(locked,), ask=ctrl_d(prompts)))
+    assert prompts == [f"Passphrase of {locked}: "]
+    with open_ssh(
+        sshd.target(), sshd.options(identity_files=(locked, sshd.client_key), ask=ctrl_d(prompts))
+    ) as host:
+        assert host.run(["true"]).ok
+
+
+def ctrl_d(prompts: list[str]) -> Callable[[str], str]:
+    """A person who ends the input at every prompt."""
+
+    def ask(prompt: str) -> str:
+        prompts.append(prompt)
+        raise EOFError
+
+    return ask
+
+
 def test_a_key_and_then_a_password_are_two_steps_of_one_login(ssh_jre: SshContainer, tmp_path: Path) -> None:
     methods = "AuthenticationMethods=publickey,keyboard-interactive"
     keys = {"identity_files": (ssh_jre.key,)}
@@ -592,10 +636,8 @@ def test_sudo_with_a_password_leaves_the_commands_stdin_alone(login: Open) -> No
     with host.stream(["sh", "-c", "id -un; cat"], user=tomcat) as stream:
         stream.send(b"sent\n")
         assert stream.finish().size_bytes == len(b"tomcat\nsent\n")
-    channel = host.open_channel_command(("cat",))
-    channel.sendall(b"raw")
-    assert channel.recv(100) == b"raw"
-    channel.close()
+    host.settle(ROOT)
+    assert host.run(["id", "-u"], user=ROOT).stdout == b"0\n"
     assert len(prompts) == 1
     assert SECRET not in repr(records)
 
@@ -622,6 +664,13 @@ def test_a_user_who_may_not_sudo_is_told_what_sudo_said(login: Open) -> None:
     host = login("plain", sudo=True, ask=lambda _: "whatever")
     with pytest.raises(SudoRefused, match="it says: "):
         host.run(["id"], user=ROOT)
+
+
+def test_what_sudo_says_in_foreign_bytes_is_shown(login: Open) -> None:
+    host = login("ops", sudo=True)
+    latin_1 = ["sh", "-c", r"printf 'sudo: d\351sol\351\n' >&2; exit 1"]
+    with pytest.raises(SudoRefused, match="sudo: d\ufffdsol\ufffd"):
+        host.run(latin_1, user=owner_of(host, "tomcat"))
 
 
 def test_without_sudo_another_user_is_refused_with_advice(login: Open) -> None:

@@ -1,35 +1,21 @@
-"""jvmdiag over SSH, as a user runs it: a Tomcat of another user, on a JRE or a JDK, and containers there."""
+"""jvmdiag over SSH, as a user runs it: a Tomcat of another user, on a JRE or a JDK."""
 
 from __future__ import annotations
 
-import os
-import pty
-import select
+import hashlib
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.real.containers import Containers, SshHost, left_behind, snapshot, start_ssh_host
-from tests.real.engine import Engine
-from tests.real.fixtures import RunContainer
-from tests.real.jvmdiag import argv, environment, jvmdiag, text_of
-from tests.real.sshd import Sshd
+from tests.real.containers import Containers, SshHost, home_of, left_behind, snapshot, start_ssh_host
+from tests.real.jvmdiag import final_names, jvmdiag, text_of
+from tests.real.sshd import make_key
+from tests.real.terminal import on_a_terminal
 
 PASSWORD = "s3cret pass"
-
-
-def home_of(ssh: SshHost, folder: Path) -> Path:
-    """A home whose ~/.ssh lets us in, under the alias `app1` as well."""
-    ssh_folder = folder / ".ssh"
-    ssh_folder.mkdir(mode=0o700)
-    (ssh_folder / "known_hosts").write_text(ssh.known_hosts.read_text())
-    (ssh_folder / "config").write_text(
-        f"Host app1\n  HostName {ssh.host}\n  Port {ssh.port}\n  User ops\n"
-        f"Host *\n  IdentityFile {ssh.key}\n  IdentitiesOnly yes\n"
-    )
-    return folder
 
 
 @pytest.mark.parametrize("method", [None, "direct", "tools", "quit"])
@@ -112,6 +98,45 @@ def test_a_password_is_asked_on_a_terminal_only(ssh_jre: SshHost, tmp_path: Path
     assert "no terminal" in run.err
 
 
+def test_a_process_list_that_hides_others_is_seen_whole_with_sudo(
+    session_containers: Containers, tmp_path: Path
+) -> None:
+    """/proc with hidepid=2, as hardened hosts have it: a login sees its own processes only."""
+    folder = tmp_path / "host"
+    folder.mkdir()
+    host = start_ssh_host(session_containers, "ssh-jre", folder)
+    pid = str(host.container.attrs["State"]["Pid"])
+    remount = ["nsenter", "-t", pid, "-m", "-p", "mount", "-o", "remount,hidepid=2", "/proc"]
+    subprocess.run(remount, check=True)
+    home, out = home_of(host, tmp_path), tmp_path / "out"
+    blind = jvmdiag("threaddump", host.target("ops"), home=home)
+    assert blind.exit_code == 30
+    assert "hidepid" in blind.err
+    [seen] = jvmdiag("ps", host.target("ops"), "--sudo", "--json", home=home).document["jvms"]
+    assert (seen["jvm"]["user"], seen["jvm"]["version"][:3]) == ("tomcat", "17.")
+    before = snapshot(host.container)
+    for command in (("threaddump",), ("threaddump", "--method", "quit"), ("heapdump", "--yes")):
+        run = jvmdiag(*command, host.target("ops"), "--sudo", "-o", str(out), home=home)
+        assert run.exit_code == 0, run.err
+    assert left_behind(host.container, before) == []
+
+
+def test_a_file_is_fetched_from_an_ssh_host(ssh_jre: SshHost, tmp_path: Path) -> None:
+    home, out = home_of(ssh_jre, tmp_path), tmp_path / "out"
+    script = 'umask 077; head -c 3000000 /dev/urandom >"$1"; sha256sum <"$1"'
+    made: Any = ssh_jre.container.exec_run(["sh", "-c", script, "sh", "/tmp/a b.hprof"], user="tomcat")
+    assert made.exit_code == 0, made.output
+    closed = jvmdiag("fetch", ssh_jre.target("plain"), "/tmp/a b.hprof", "-o", str(out), home=home)
+    assert (closed.exit_code, final_names(out)) == (63, [])
+    assert "add --sudo" in closed.err
+    options = ("--sudo", "--compress", "none", "--remove", "--json", "-o", str(out))
+    run = jvmdiag("fetch", ssh_jre.target("ops"), "/tmp/a b.hprof", *options, home=home)
+    assert run.exit_code == 0, run.err
+    data = Path(run.document["artifact"]["path"]).read_bytes()
+    assert hashlib.sha256(data).hexdigest() == made.output.decode().split()[0]
+    assert ssh_jre.container.exec_run(["test", "-e", "/tmp/a b.hprof"])[0] == 1
+
+
 def test_a_password_given_on_a_terminal_is_never_shown(ssh_jre: SshHost, tmp_path: Path) -> None:
     home = home_of(ssh_jre, tmp_path)
     out = tmp_path / "out"
@@ -122,36 +147,6 @@ def test_a_password_given_on_a_terminal_is_never_shown(ssh_jre: SshHost, tmp_pat
     assert PASSWORD not in shown
     assert all(PASSWORD.encode() not in path.read_bytes() for path in out.iterdir())
     assert len(list(out.glob("*.txt.gz"))) == 1
-
-
-def on_a_terminal(arguments: list[str], home: Path, prompt: str, answer: str) -> tuple[int, str]:
-    """Run it on a pseudo terminal and type `answer` at `prompt`; exit code and all that was shown."""
-    leader, follower = pty.openpty()
-    process = subprocess.Popen(
-        argv(*arguments),
-        stdin=follower,
-        stdout=follower,
-        stderr=follower,
-        env=environment(home),
-        start_new_session=True,
-    )
-    os.close(follower)
-    shown, answered, until = "", False, time.monotonic() + 60
-    while time.monotonic() < until:
-        if not select.select([leader], [], [], 0.2)[0]:
-            if process.poll() is not None:
-                break
-            continue
-        try:
-            data = os.read(leader, 4096)
-        except OSError:
-            break
-        shown += data.decode(errors="replace")
-        if prompt in shown and not answered:
-            answered = True
-            os.write(leader, answer.encode() + b"\n")
-    os.close(leader)
-    return process.wait(10), shown
 
 
 def test_ps_sees_the_jvm_of_another_user(ssh_jre: SshHost, tmp_path: Path) -> None:
@@ -177,40 +172,30 @@ def test_an_unknown_host_key_is_refused(ssh_jre: SshHost, tmp_path: Path) -> Non
     assert '"host_key_checked": false' in manifest
 
 
+def test_a_changed_host_key_is_refused(ssh_jre: SshHost, tmp_path: Path) -> None:
+    home = home_of(ssh_jre, tmp_path)
+    other = make_key(tmp_path / "other").with_suffix(".pub").read_text()
+    (home / ".ssh" / "known_hosts").write_text(f"[{ssh_jre.host}]:{ssh_jre.port} {other}")
+    for flag in ((), ("--accept-new-host-key",)):
+        run = jvmdiag("ps", ssh_jre.target("ops"), *flag, home=home)
+        assert run.exit_code == 22
+        assert "is not the one known here" in run.err
+        assert run.err.count("SHA256:") == 2
+        assert "ssh-keygen -R" in run.err
+
+
+def test_a_login_that_is_refused_says_what_was_tried(ssh_jre: SshHost, tmp_path: Path) -> None:
+    home = home_of(ssh_jre, tmp_path)
+    other = make_key(home / "other")
+    config = home / ".ssh" / "config"
+    config.write_text(config.read_text().replace(str(ssh_jre.key), str(other)))
+    run = jvmdiag("threaddump", ssh_jre.target("ops"), "--json", home=home)
+    assert run.exit_code == 23
+    assert "does not let us in" in run.err
+    assert f"tried: key {other}" in run.err
+    assert run.document["exit_code"] == 23
+
+
 def test_a_host_nobody_knows_and_a_port_nobody_listens_on(tmp_path: Path) -> None:
     assert jvmdiag("ps", "ssh://no-such-host.invalid", home=tmp_path).exit_code == 28
     assert jvmdiag("ps", "ssh://127.0.0.1:1", home=tmp_path).exit_code == 24
-
-
-def test_a_container_behind_ssh(engine: Engine, run_container: RunContainer, tmp_path: Path) -> None:
-    """The engine's host is reached over SSH: by its /proc, and by exec over `docker system dial-stdio`."""
-    container = run_container("tomcat-jre")
-    settings = (f"SetEnv DOCKER_HOST={engine.url}", f"SetEnv PATH={os.environ['PATH']}")
-    folder = tmp_path / "sshd"
-    folder.mkdir()
-    with Sshd(folder, config=settings) as sshd:
-        ssh = sshd.options()
-        (tmp_path / ".ssh").mkdir()
-        (tmp_path / ".ssh" / "known_hosts").write_text(Path(ssh.known_hosts[0]).read_text())
-        target = f"{sshd.target()}/docker/{container.name}"
-        key = ("-i", str(ssh.identity_files[0]))
-        before = snapshot(container)
-        for view in ("host", "inside"):
-            run = jvmdiag(
-                "heapdump",
-                target,
-                *key,
-                "--yes",
-                "--view",
-                view,
-                "-o",
-                str(tmp_path / view),
-                "--json",
-                home=tmp_path,
-            )
-            assert run.exit_code == 0, run.err
-            assert jvmdiag("verify", run.document["artifact"]["path"], home=tmp_path).exit_code == 0
-        missing = jvmdiag("threaddump", f"{target}x", *key, home=tmp_path)
-        assert missing.exit_code == 10
-        assert str(container.name) in missing.err
-    assert left_behind(container, before) == []

@@ -123,7 +123,7 @@ def test_a_log_that_the_engine_turns_out_not_to_have_is_noticed_before_the_signa
 
             answer = requests.Response()
             answer.status_code = 501
-            raise docker.errors.APIError("configured logging driver does not support reading", answer)
+            raise docker.errors.APIError("", answer, "configured logging driver does not support reading")
 
     host = FakeHost({("cat", "/proc/1/stat"): STAT})
     scene = in_a_container(TOMCAT, host=host, client=Forgetful(), about=facts(log_driver="syslog"))

@@ -61,11 +61,9 @@ def test_with_json_there_is_one_document_and_not_two(capsys: Captured) -> None:
 
 
 def test_a_command_is_one_short_line_whatever_is_in_it(capsys: Captured) -> None:
-    Console().command(
-        CommandRecord("docker://web", ("sh", "-c", "a\nb " * 200), None, None, 0.0, "streaming")
-    )
+    Console().command(CommandRecord("docker://web", ("sh", "-c", "a\nb " * 200), None, None, 0.25, "closed"))
     [line] = capsys.readouterr().err.splitlines()
-    assert line.endswith(" …  (streaming)")
+    assert line.endswith(" …  (closed, 250 ms)")
     assert len(line) < 220
 
 

@@ -54,7 +54,7 @@ def switch(
 
 def test_nothing_is_switched_for_ourselves_or_nobody() -> None:
     users, host = switch({}, sudo=False)
-    assert (users.to(None), users.to(OPS.owner), users.to_root()) == (Switch(), Switch(), Switch())
+    assert (users.to(None), users.to(OPS.owner)) == (Switch(), Switch())
     assert host.asked == []
 
 
@@ -126,7 +126,7 @@ def test_a_password_goes_to_stdin_alone_and_is_asked_once() -> None:
         },
         ask=ask,
     )
-    first, second = users.to(JVM), users.to_root()
+    first, second = users.to(JVM), users.to(ROOT)
     assert first.stdin.startswith(f"{SECRET}\n".encode())
     assert first.stdin != second.stdin
     assert prompts == ["sudo password of ops on ssh://web: "]
@@ -150,7 +150,7 @@ def test_a_password_that_was_right_is_not_asked_for_again_for_the_next_user() ->
     )
     with pytest.raises(SudoRefused, match="does not allow it"):
         users.to(JVM)
-    assert users.to_root().stdin.startswith(SECRET.encode())
+    assert users.to(ROOT).stdin.startswith(SECRET.encode())
     assert len(prompts) == 1
 
 
@@ -163,6 +163,16 @@ def test_a_wrong_password_is_said_and_not_tried_again() -> None:
         users.to(JVM)
     assert [asked.stdin for asked in host.asked] == [b"", f"{SECRET}\n".encode()]
     assert SECRET not in f"{caught.value} {caught.value.advice}"
+
+
+def test_nothing_typed_is_a_refusal() -> None:
+    def ask(_: str) -> str:
+        raise EOFError
+
+    users, host = switch({probe(*sudo_argv(JVM)): WANTS_PASSWORD}, ask=ask)
+    with pytest.raises(SudoRefused, match="none was typed"):
+        users.to(JVM)
+    assert len(host.asked) == 1
 
 
 def test_without_a_terminal_no_password_is_asked_for() -> None:

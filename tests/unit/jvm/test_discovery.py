@@ -106,6 +106,16 @@ def test_where_the_owner_cannot_look_either_the_jvm_is_returned_as_it_was_seen()
     assert seen_by(a_view(answer)[0]).jvms == (CLOSED,)
 
 
+def test_with_sudo_root_looks_where_nothing_is_to_be_seen_and_the_owner_after_it() -> None:
+    def answer(asked: Asked) -> Answer:
+        return recorded("tomcat-inside")(asked) if asked.user else done(f"\n@@{asked.argv[3]} end\n")
+
+    view, host = a_view(answer)
+    assert seen_by(view).jvms == ()
+    assert seen_by(view, sudo=True).jvms == (TOMCAT,)
+    assert [asked.user for asked in host.asked] == [None, None, Owner(0, 0), TOMCAT.owner]
+
+
 def test_a_jvm_that_opened_at_once_costs_one_look() -> None:
     view, host = a_view(recorded("tomcat-inside"))
     assert seen_by(view).jvms == (TOMCAT,)
