@@ -47,6 +47,16 @@ done
 [ -e "$1" ] || echo absent
 rm -f -- "$@"
 """
+# For each line on stdin the size of all parts, as a line.
+_PARTS_BYTES = """
+while read -r _; do
+    total=0
+    for f in "$1".p*; do size=$(stat -c %s "$f" 2>/dev/null) && total=$((total + size)); done
+    echo "$total"
+done
+"""
+_WATCH_S = 0.2
+_JOIN_S = 5.0
 _ATTEMPTS = 4
 _PAUSES_S = (0.2, 1.0, 3.0)
 
@@ -100,10 +110,19 @@ class HeapDump:
     """One heap dump under way. Iterate `chunks()` to its end, then ask `says()`; `discard()` removes the file.
 
     `reopen` gives the way to the target anew when the connection is lost; it raises when it cannot.
+    `written` is told, by another thread, how many bytes stand in parts beside the file while they grow, and
+    0 when that is over; only a JVM of 22 and later makes any.
     """
 
     def __init__(
-        self, speaker: Speaker, path: str, *, live: bool, timeout_s: float, reopen: Callable[[], Reach]
+        self,
+        speaker: Speaker,
+        path: str,
+        *,
+        live: bool,
+        timeout_s: float,
+        reopen: Callable[[], Reach],
+        written: Callable[[int], None] | None = None,
     ) -> None:
         assert speaker.reach is not None
         self.path = path
@@ -114,6 +133,8 @@ class HeapDump:
         self._line = heap_dump_line(path, live=live)
         self._timeout_s = timeout_s
         self._reopen = reopen
+        self._written = written
+        self._over = threading.Event()
         self._answer: bytes | None = None
         self._error: BaseException | None = None
         self._asked = False
@@ -126,6 +147,17 @@ class HeapDump:
 
         Raises what the JVM's answer means, and TransferCut where the file could not be read to its end.
         """
+        watcher = threading.Thread(target=self._watch, name="parts", daemon=True)
+        if self._written:
+            watcher.start()
+        try:
+            yield from self._all_chunks()
+        finally:
+            self._over.set()
+            if watcher.ident is not None:
+                watcher.join(_JOIN_S)
+
+    def _all_chunks(self) -> Iterator[bytes]:
         asker = threading.Thread(target=self._ask, name="heap dump", daemon=True)
         for attempt in range(_ATTEMPTS):
             try:
@@ -170,6 +202,25 @@ class HeapDump:
             f"the stream of {self.path} ended after {self.received_bytes:,} bytes",
             why=end.complaint or f"exit code {end.exit_code}",
         )
+
+    def _watch(self) -> None:
+        assert self._written is not None
+        reach, seen, received = self._reach, 0, 0
+        argv = ["sh", "-c", _PARTS_BYTES, "sh", reach.path(self.path)]
+        with (
+            contextlib.suppress(JvmdiagError, TimeoutError, ValueError),
+            reach.host.stream(argv, user=reach.user) as stream,
+        ):
+            while not self._over.wait(_WATCH_S):
+                stream.send(b"\n")
+                size = int(stream.read())
+                # They grow no more, and the file does: the JVM merges them.
+                if 0 < size <= seen and self.received_bytes > received:
+                    break
+                if size > seen:
+                    self._written(size)
+                seen, received = size, self.received_bytes
+        self._written(0)
 
     def _way(self) -> Reach:
         """The same way where it still works, else a new one."""

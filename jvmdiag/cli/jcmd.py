@@ -39,6 +39,10 @@ def command(
     line = " ".join(words).strip()
     if not line:
         raise BadRequest("no diagnostic command", advice="jvmdiag jcmd TARGET help lists what the JVM knows")
+    if line.startswith("-"):
+        raise BadRequest(
+            f"{words[0]} is no diagnostic command", advice="options of jvmdiag come before TARGET"
+        )
     if way.dry_run:
         from jvmdiag.collect.dry_run import rehearse_command
 

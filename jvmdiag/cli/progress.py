@@ -28,20 +28,41 @@ def progress_of(console: Console, what: str) -> Iterator[Progress]:
         leave=False,
         disable=None,
         delay=0.2,
+        miniters=1,  # else it learns from the jumps of `written` to wait for as many bytes again
     )
+
+    passed, beside = 0, 0
 
     def expect(size_bytes: int) -> None:
         bar.reset(total=size_bytes)
 
     def advance(size_bytes: int) -> None:
+        nonlocal passed
+        passed += size_bytes
+        if beside:
+            return
         # The estimate was of a heap that went on growing.
-        if bar.total is not None and bar.n + size_bytes > bar.total:
+        if bar.total is not None and passed > bar.total:
             bar.total = None
         bar.update(size_bytes)
+
+    def written(size_bytes: int) -> None:
+        nonlocal beside
+        if size_bytes:
+            bar.set_description("the JVM writes", refresh=False)
+            bar.n = passed + size_bytes
+            bar.total = max(bar.total or 0, bar.n)
+            bar.refresh()
+        elif beside:
+            # tqdm paints nothing while its count is below that which it painted last; a reset forgets that.
+            bar.set_description(what, refresh=False)
+            bar.reset(total=bar.total)
+            bar.update(passed)
+        beside = size_bytes
 
     def warn(line: str) -> None:
         bar.clear()
         console.warn(line)
 
     with bar:
-        yield Progress(advance, expect, warn)
+        yield Progress(advance, expect, warn, written)

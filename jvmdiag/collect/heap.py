@@ -104,6 +104,7 @@ class _Taking:
                 live=self.request.live,
                 timeout_s=self.job.timeout_s,
                 reopen=lambda: reopen(self.job, self.journal, self.scene, stack),
+                written=self.progress.written if (self.scene.jvm.major or 0) >= 22 else None,
             )
             metered.read_ahead()
             with self._cleaning(dump):

@@ -43,11 +43,15 @@ class Journal:
 
 @dataclass(frozen=True)
 class Progress:
-    """What the use cases tell the one who watches: bytes that passed, and lines of what goes on."""
+    """What the use cases tell the one who watches: bytes that passed, and lines of what goes on.
+
+    `written`, where somebody watches: bytes that the JVM has written and that do not pass yet; 0 when they do.
+    """
 
     advance: Callable[[int], None] = lambda _bytes: None
     expect: Callable[[int], None] = lambda _bytes: None
     warn: Callable[[str], None] = lambda _line: None
+    written: Callable[[int], None] | None = None
 
 
 def now() -> datetime:

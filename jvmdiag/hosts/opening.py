@@ -82,12 +82,13 @@ def _through_ssh(target: DockerTarget | SshDockerTarget) -> DockerTarget | SshDo
     if not engine.url.startswith("ssh://"):
         return target
     try:
-        ssh = parse_target(engine.url)
+        ssh, why = parse_target(engine.url), "it names a container"
     except BadRequest as error:
-        raise BadRequest(f"{engine.said_by} names no SSH host", why=str(error)) from None
-    if isinstance(ssh, SshTarget):
-        return SshDockerTarget(ssh, target.container)
-    raise BadRequest(f"{engine.said_by} names {ssh}", why="an engine is at ssh://[user@]host[:port]")
+        ssh, why = target, str(error)
+    if not isinstance(ssh, SshTarget):
+        form = "an engine behind SSH is ssh://[user@]host[:port]; what its host's docker takes is asked"
+        raise BadRequest(f"{engine.said_by} names no engine", why=why, advice=form)
+    return SshDockerTarget(ssh, target.container)
 
 
 def _ssh(stack: ExitStack, target: SshTarget, access: Access, record: Recorder) -> SshHost:

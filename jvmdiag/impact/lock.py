@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 from jvmdiag.attach.rung import Reach
-from jvmdiag.errors import DumpUnderWay
+from jvmdiag.errors import DumpUnderWay, JvmdiagError
 from jvmdiag.impact.around import lock_path
 from jvmdiag.model import Jvm
 
@@ -37,4 +38,6 @@ def dump_lock(reach: Reach, jvm: Jvm, *, forced: bool = False) -> Iterator[bool]
         try:
             yield said == b"held"
         finally:
-            stream.finish()
+            # A connection that is gone has let go of the lock already.
+            with contextlib.suppress(JvmdiagError, TimeoutError):
+                stream.finish()

@@ -180,13 +180,23 @@ def snapshot(container: Container) -> Snapshot:
     """Looks from this machine, through /proc, so that looking leaves no trace. Needs root."""
     container.reload()
     pids = list(_pids(int(container.attrs["State"]["Pid"])))
-    others = container.client.api.containers(all=True)  # type: ignore[union-attr]
     return Snapshot(
         files=frozenset(_files(pids)),
         processes=frozenset(_processes(pids)),
-        changes=frozenset(f"diff {entry['Path']}" for entry in container.diff() or [] if entry["Kind"] != 0),
-        containers=frozenset(f"container {other['Id']}" for other in others if LABEL not in other["Labels"]),
+        changes=changes_of(container),
+        containers=other_containers(container),
     )
+
+
+def changes_of(container: Container) -> frozenset[str]:
+    """What was made or removed in its own layer, also where it has ended."""
+    return frozenset(f"diff {entry['Path']}" for entry in container.diff() or [] if entry["Kind"] != 0)
+
+
+def other_containers(container: Container) -> frozenset[str]:
+    """Those on its engine that are not of the tests."""
+    others = container.client.api.containers(all=True)  # type: ignore[union-attr]
+    return frozenset(f"container {other['Id']}" for other in others if LABEL not in other["Labels"])
 
 
 def left_behind(container: Container, before: Snapshot, patience_s: float = 3.0) -> list[str]:

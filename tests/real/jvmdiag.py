@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -56,6 +57,27 @@ def jvmdiag(*arguments: str, home: Path, env: Mapping[str, str] | None = None) -
     run = Run(done.returncode, done.stdout.decode(), done.stderr.decode())
     assert "Traceback" not in run.err, run.err
     return run
+
+
+def shown_on_a_terminal(*arguments: str, home: Path) -> str:
+    """What somebody sees who runs it; it has to end with 0."""
+    leader, follower = pty.openpty()
+    with subprocess.Popen(
+        argv(*arguments),
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        env=environment(home),
+        start_new_session=True,
+    ) as process:
+        os.close(follower)
+        shown = b""
+        with contextlib.suppress(OSError):  # EIO: the last one who could write is gone
+            while piece := os.read(leader, 1 << 16):
+                shown += piece
+    os.close(leader)
+    assert process.returncode == 0, shown
+    return shown.decode()
 
 
 class Running:

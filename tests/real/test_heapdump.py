@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import stat
 import subprocess
 import time
@@ -19,7 +20,7 @@ from tests.hprof_read import instances_by_class
 from tests.real.containers import left_behind, snapshot
 from tests.real.fixtures import RunContainer
 from tests.real.images import Images, load
-from tests.real.jvmdiag import final_names, jvmdiag
+from tests.real.jvmdiag import final_names, jvmdiag, shown_on_a_terminal
 
 JVMS = ("jvm11", "jvm17", "jvm21", "jvm25")
 Shared = Callable[[str], Container]
@@ -163,6 +164,18 @@ def test_a_tmpfs_that_would_kill_the_container_is_refused(
     assert final_names(tmp_path / "out") == []
 
 
+def test_a_directory_that_the_jvm_cannot_write_is_refused(shared: Shared, tmp_path: Path) -> None:
+    container = shared("jvm17")
+    before = snapshot(container)
+    out = tmp_path / "out"
+    options = ("--yes", "--dump-dir", "/etc", "-o", str(out))
+    run = jvmdiag("heapdump", str(container.name), *options, home=tmp_path)
+    assert run.exit_code == 51, run.err
+    assert "/etc (overlay, not writable)" in run.err
+    assert final_names(out) == []
+    assert left_behind(container, before) == []
+
+
 def test_keep_leaves_it_and_says_where(run_container: RunContainer, tmp_path: Path) -> None:
     container = run_container("jvm17")
     run = jvmdiag(
@@ -205,6 +218,21 @@ def test_a_dry_run_starts_no_sidecar_and_says_that_one_would_be(
         since=since, until=int(time.time()) + 1, filters={"event": "create"}, decode=True
     )
     assert [event["Actor"]["Attributes"] for event in made] == []
+
+
+@pytest.mark.parametrize("view", ["host", "inside"])
+def test_the_bar_moves_while_a_jvm_writes_its_parts(
+    run_container: RunContainer, view: str, tmp_path: Path
+) -> None:
+    container = run_container("jvm25", command=load("--megabytes", "500", java=("-Xmx1500m",)))
+    before = snapshot(container)
+    options = ("--yes", "--view", view, "-o", str(tmp_path / "out"))
+    shown = shown_on_a_terminal("heapdump", str(container.name), *options, home=tmp_path)
+    while_it_wrote = re.findall(r"the JVM writes: +(\d+)%", shown)
+    assert len(set(while_it_wrote)) > 1, shown
+    while_it_came = re.findall(r"heap dump: +(\d+)%", shown.rpartition("the JVM writes")[2])
+    assert len(set(while_it_came)) > 1, shown
+    assert left_behind(container, before) == []
 
 
 @pytest.mark.parametrize("view", ["host", "inside"])

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import select
+import signal
 import socket
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,11 +18,12 @@ import pytest
 from docker.models.containers import Container
 from docker.types import LogConfig
 
-from tests.real.containers import left_behind, snapshot
+from tests.real.containers import http_get, left_behind, snapshot
 from tests.real.fixtures import RunContainer
 from tests.real.images import Images, load
-from tests.real.jvmdiag import jvmdiag, text_of
+from tests.real.jvmdiag import Running, jvmdiag, text_of
 from tests.real.local_jvm import start, unpack
+from tests.real.stalled import StalledReader
 
 JVMS = ("jvm11", "jvm17", "jvm21", "jvm25")
 Shared = Callable[[str], Container]
@@ -246,6 +250,65 @@ def test_a_deadlock_is_noticed(run_container: RunContainer, method: str, tmp_pat
     assert dump(container, "--method", method, home=tmp_path)["deadlock"] is True
 
 
-def test_a_reader_that_stalls_does_not_hold_up_a_jvm_that_streams(shared: Shared, tmp_path: Path) -> None:
-    taken = dump(shared("jvm25"), "--view", "inside", "--method", "direct", home=tmp_path)
-    assert taken["threads"] > 10
+@pytest.mark.parametrize("view", ["host", "inside"])
+def test_a_reader_that_stalls_does_not_hold_up_a_jvm_that_streams(
+    run_container: RunContainer, view: str, tmp_path: Path
+) -> None:
+    # What the socket between the two holds is less than the dump of so many threads.
+    container = run_container("jvm25", command=load("--threads", "1500"))
+    name, out = str(container.name), str(tmp_path / "out")
+    assert jvmdiag("jcmd", name, "VM.version", home=tmp_path).exit_code == 0
+    container.reload()
+    tmp = Path(f"/proc/{container.attrs['State']['Pid']}/root/tmp")
+    options = ("--view", view, "--method", "direct", "--json", "-o", out)
+    with StalledReader(tmp, 1, stalls=b"Thread.print") as reader:
+        running = Running("threaddump", name, *options, home=tmp_path)
+        reader.wait_until_the_jvm_answers()
+        assert http_get(container)[0] == 200
+        reader.go()
+        run = running.end()
+        assert run.exit_code == 0, run.err
+        assert run.document["dumps"][0]["threads"] > 1500
+        # The same question without what jvmdiag adds to it freezes the application.
+        with reader.ask(reader.request.replace(b" streaming=0", b"")) as stalled:
+            assert select.select([stalled], [], [], 30)[0]
+            with pytest.raises(TimeoutError):
+                http_get(container, timeout_s=1)
+
+
+def test_the_failed_try_is_mentioned(run_container: RunContainer, tmp_path: Path) -> None:
+    """A trigger file of another user is in the way of the JVM's own, which is seen only by trying."""
+    container = run_container("jvm17")
+    container.exec_run(["install", "-m", "600", "/dev/null", "/tmp/.attach_pid1"], user="0:0")
+    taken = dump(container, "--view", "inside", "--no-pull", home=tmp_path)
+    manifest = json.loads(Path(taken["artifact"]["path"] + ".manifest.json").read_text())
+    tried = [note.partition(":")[0] for note in manifest["notes"]]
+    assert (taken["method"], tried) == ("tools", ["not by direct"])
+
+
+def test_a_sidecar_is_limited_and_labelled(
+    run_container: RunContainer, images: Images, docker_client: docker.DockerClient, tmp_path: Path
+) -> None:
+    container = run_container("jvm17")
+    before = snapshot(container)
+    options = ("--view", "inside", "--method", "jdk-image", "--jdk-image", images.get("jdk17"), "-n", "1000")
+    running = Running(
+        "threaddump", str(container.name), *options, "--interval", "0", "-o", str(tmp_path), home=tmp_path
+    )
+    label = f"io.github.jvmdiag.sidecar-of={container.id}"
+    until = time.monotonic() + 30
+    while not (found := docker_client.containers.list(filters={"label": label})):
+        assert time.monotonic() < until and running.process.poll() is None
+    settings = found[0].attrs["HostConfig"]
+    running.signal(signal.SIGINT)
+    assert running.end().exit_code == 130
+    assert settings["Memory"] == 512 << 20
+    assert settings["PidsLimit"] == 256
+    assert settings["SecurityOpt"] == ["no-new-privileges"]
+    assert settings["CapDrop"] == ["ALL"]
+    assert not settings["CapAdd"]
+    assert not settings["Privileged"]
+    assert settings["NetworkMode"] == "none"
+    assert settings["LogConfig"]["Type"] == "none"
+    assert settings["PidMode"] == f"container:{container.id}"
+    assert left_behind(container, before, patience_s=10) == []

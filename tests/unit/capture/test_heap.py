@@ -390,3 +390,33 @@ def test_what_could_not_be_removed_is_left_behind_with_the_command_for_it(path: 
     host = FakeHost({lambda argv: argv[0] == "rm": done("", 1, "rm: Read-only file system")})
     left = dump_of(path, host=host, reopen=reopen).discard()
     assert left == LeftBehind("heap dump", str(path), f"rm -f '{path}'  (there, as the JVM's user)")
+
+
+def test_what_the_jvm_writes_beside_the_file_first_is_told_and_comes_only_then(tmp_path: Path) -> None:
+    path, part = tmp_path / "x.hprof", tmp_path / "x.hprof.p0"
+    told: list[int] = []
+    grown = {1000: threading.Event(), len(CONTENT): threading.Event()}
+
+    def written(size: int) -> None:
+        told.append(size)
+        if size in grown:
+            grown[size].set()
+
+    class InParts(Speaker):
+        method, detail, reach = "pretended", "", Reach(LocalHost(), "", None)
+
+        def ask(self, line: str, timeout_s: float) -> bytes:
+            path.touch()
+            for size, seen in grown.items():
+                part.write_bytes(CONTENT[:size])
+                assert seen.wait(10)
+            part.rename(path)
+            return f"Heap dump file created [{len(CONTENT)} bytes in 0.1 secs]".encode()
+
+    def never() -> Reach:
+        raise AssertionError
+
+    heap = HeapDump(InParts(), str(path), live=False, timeout_s=10, reopen=never, written=written)
+    list(heap.chunks())
+    assert told == [1000, len(CONTENT), 0]
+    assert heap.says().size_bytes == len(CONTENT)

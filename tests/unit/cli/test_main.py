@@ -93,6 +93,7 @@ def test_a_bad_target_is_a_mistake_with_a_way_out_and_no_traceback(tmp_path: Pat
         (("heapdump",), "Missing argument 'TARGET'"),
         (("threaddump", "web", "--count", "many"), "--count"),
         (("threaddump", "web", "--compress", "rar"), "--compress 'rar' is none"),
+        (("jcmd", "web", "--verbose", "help"), "options of jvmdiag come before TARGET"),
         (("jcmd", "ssh://ops:hunter2@app1", "help"), "a password does not belong"),
     ],
 )
