@@ -40,4 +40,5 @@ def dump_lock(reach: Reach, jvm: Jvm, *, forced: bool = False) -> Iterator[bool]
         finally:
             # A connection that is gone has let go of the lock already.
             with contextlib.suppress(JvmdiagError, TimeoutError):
+                stream.send(b"\n")
                 stream.finish()
