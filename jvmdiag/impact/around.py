@@ -50,8 +50,13 @@ def _script() -> str:
 
 
 def lock_path(jvm: Jvm) -> str:
-    """The file whose lock says that a heap dump of this JVM is under way, in its mount namespace."""
-    return f"/tmp/.jvmdiag-{jvm.nspid}.lock"
+    """The file whose lock says that a heap dump of this JVM is under way, in its mount namespace.
+
+    /dev/shm ends with its container, and is writable where the root is not. Containers that share one are told
+    apart by the number of their mount namespace, which is the same for whoever looks.
+    """
+    namespace = "".join(c for c in jvm.mnt_ns if c.isdigit())
+    return f"/dev/shm/.jvmdiag-{jvm.nspid}-{namespace}.lock"
 
 
 def look_around(reach: Reach, jvm: Jvm, directories: Sequence[str]) -> Surroundings:

@@ -176,9 +176,10 @@ def test_a_stream_over_tcp_notices_a_peer_that_is_gone_without_a_word(
         monkeypatch.setenv("DOCKER_CERT_PATH", str(tmp_path))
         there = DockerEngine()
         with DockerHost(there, str(shared("tomcat-jre").id), "over TLS").stream(["cat"]) as stream:
-            taken: Any = stream
-            assert taken._socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
-            assert taken._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) < 60
+            recorded: Any = stream
+            taken = recorded._stream._socket
+            assert taken.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+            assert taken.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) < 60
         there.close()
 
 

@@ -120,10 +120,10 @@ def test_a_health_check_shorter_than_the_pause(run_container: RunContainer, tmp_
 def test_a_second_dump_at_the_same_time_is_refused(run_container: RunContainer, tmp_path: Path) -> None:
     container = run_container("jvm17", command=load("--megabytes", "600", java=("-Xmx1500m",)))
     before = snapshot(container)
-    lock = Path(f"/proc/{pid_of(container)}/root/tmp/.jvmdiag-1.lock")
+    shm = Path(f"/proc/{pid_of(container)}/root/dev/shm")
     first = Running("heapdump", str(container.name), "--yes", "-o", str(tmp_path / "first"), home=tmp_path)
     until = time.monotonic() + 60
-    while not lock.exists() and time.monotonic() < until:
+    while not list(shm.glob(".jvmdiag-1-*.lock")) and time.monotonic() < until:
         time.sleep(0.01)
     second = jvmdiag("heapdump", str(container.name), "--yes", "-o", str(tmp_path / "second"), home=tmp_path)
     assert second.exit_code == 73, second.err
@@ -131,6 +131,7 @@ def test_a_second_dump_at_the_same_time_is_refused(run_container: RunContainer, 
     assert first.end().exit_code == 0
     assert len(final_names(tmp_path / "first")) == 2
     assert left_behind(container, before) == []
+    assert list(shm.iterdir()) == []
 
 
 def test_the_dump_of_somebody_else_is_seen_by_its_growth(run_container: RunContainer, tmp_path: Path) -> None:

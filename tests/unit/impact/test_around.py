@@ -65,7 +65,7 @@ def test_a_link_is_no_directory_where_it_leads_out_of_the_jvms_root(tmp_path: Pa
 
 @here
 def test_a_lock_that_somebody_holds_is_seen_and_one_that_nobody_holds_is_none(tmp_path: Path) -> None:
-    (tmp_path / "tmp").mkdir()
+    (tmp_path / "dev/shm").mkdir(parents=True)
     jvm, reach = this_process(), Reach(LocalHost(), str(tmp_path), None)
     with (tmp_path / lock_path(jvm).lstrip("/")).open("w") as file:
         assert not look_around(reach, jvm, ["/tmp"]).locked
