@@ -199,7 +199,7 @@ class Engine:
 
     def has_image(self, image: str) -> bool:
         try:
-            with self.asked(f"look for the image {image!r}"):
+            with self.asked("look for an image", repr(image)):
                 self.client.inspect_image(image)
         except (NoImage, NoSuchTarget):
             return False
@@ -208,7 +208,7 @@ class Engine:
     def pull(self, image: str, advance: Callable[[str, int, int], None]) -> None:
         """Pull `image`; `advance(layer, done_bytes, total_bytes)`. Raises NoImage with how to provide one."""
         try:
-            with self.asked(f"pull {image}"):
+            with self.asked("pull an image", repr(image)):
                 self._pull(image, advance)
         except (ConnectError, TargetError, NoImage) as error:
             raise NoImage(

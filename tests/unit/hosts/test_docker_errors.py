@@ -125,6 +125,8 @@ def test_a_pull_that_fails_says_why_and_how_to_do_without(answer: Answer, tmp_pa
         (404, "jdk:17: image not known", NoImage),
         (404, "Could not find the file /x in container web", NoSuchFile),
         (404, "No such container: web", NoSuchTarget),
+        (500, "lstat /x/etc/passwd/x: not a directory", NoSuchFile),
+        (500, "lstat /xxx: file name too long", NoSuchFile),
         (500, "Multiple IDs found with provided prefix: c", NoSuchTarget),
         (409, "Container web is paused, unpause the container before exec", TargetPaused),
         (409, "Container web is not running", TargetNotRunning),
