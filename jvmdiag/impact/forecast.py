@@ -1,19 +1,25 @@
-"""How long an operation will stop the JVM: a range by what was measured elsewhere or on that target. Pure."""
+"""How long a question will stop the JVM: a range, from measurements of other JVMs or of the same one. Pure.
+
+docs/explanation/forecast.md has the model, how it was measured, and how often it was right.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import reduce
+from operator import or_
 from statistics import median
 
 from jvmdiag.model import Forecast
-from jvmdiag.units import duration, size
+from jvmdiag.units import size
+
+_GB = 1e9
 
 
 class Operation(str, Enum):
-    """What stops the JVM."""
-
     HEAP_DUMP = "heap dump"
     HISTOGRAM = "histogram"
     LOCKS = "thread dump with --locks"
@@ -22,7 +28,10 @@ class Operation(str, Enum):
 
 @dataclass(frozen=True)
 class Conditions:
-    """What the forecast goes by. `cpus` is what the JVM may use at once; None where it is not known."""
+    """What is known beforehand; None is not known.
+
+    `cpus` is what the JVM may use at once, `live` a full collection first, `in_memory` a dump into a tmpfs.
+    """
 
     operation: Operation
     heap_used_bytes: int
@@ -38,64 +47,145 @@ class Conditions:
 
 @dataclass(frozen=True)
 class Past:
-    """One earlier measurement on the same target, of the same operation."""
+    """One earlier measurement of the same operation on the same target."""
 
     heap_used_bytes: int
     seconds: float
 
 
-# Seconds a GB of heap, from few large arrays on a quick disk to small objects on a slow one, and what a full
-# collection adds. docs/explanation/forecast.md has the measurements.
-_PER_GB = {
-    Operation.HEAP_DUMP: (0.3, 4.0),
-    Operation.HISTOGRAM: (0.001, 0.6),
-    Operation.LOCKS: (0.0005, 1.1),
-    Operation.THREADS: (0.0, 0.0),
+@dataclass(frozen=True)
+class _Span:
+    """From `low` to `high`: seconds, or seconds for each GB of heap."""
+
+    low: float
+    high: float
+
+    def __add__(self, other: _Span) -> _Span:
+        return _Span(self.low + other.low, self.high + other.high)
+
+    def __or__(self, other: _Span) -> _Span:
+        return _Span(min(self.low, other.low), max(self.high, other.high))
+
+    def times(self, low: float, high: float) -> _Span:
+        return _Span(self.low * low, self.high * high)
+
+
+# Seconds for each GB of heap, by tests/bench/forecast.py: from few big arrays to nothing but small objects.
+# The writers of 11 and 17 are slow with small objects; 25 writes segments, and merges them after the pause.
+_WRITE = {11: _Span(0.9, 15), 17: _Span(0.55, 11), 21: _Span(0.5, 4.2), 25: _Span(0.55, 5)}
+_COUNT = _Span(0.0005, 1.3)
+_FIND_LOCKS = _Span(0.0001, 0.65)
+_COLLECT = _Span(0.003, 3)
+# Counting and finding where the heap cannot be read from its beginning to its end, and is walked along its references.
+_WALKS = {"Z": 2.0, "Shenandoah": 2.0, "G1": 1.0, "Parallel": 1.0, "Serial": 1.0}
+# Seconds that do not depend on the heap: its classes, the file, a scheduler that is late.
+_FIXED = {
+    Operation.HEAP_DUMP: _Span(0.005, 0.05),
+    Operation.HISTOGRAM: _Span(0.001, 0.01),
+    Operation.LOCKS: _Span(0.0005, 0.005),
+    Operation.THREADS: _Span(0.0001, 0.01),
 }
-_COLLECTION_PER_GB = (0.005, 1.5)
-# The safepoint itself, and a machine that has other things to do.
-_FLOOR_S = (0.0002, 0.05)
-_A_THREAD_S = (0.00001, 0.0002)
-# One core does the work of the collection and the walk; less than one stretches both.
-_WHOLE_CPU = 1.0
+# For each thread: from an idle pool to 40 frames each.
+_THREAD = _Span(1e-6, 1e-4)
+_MEASURED = "by measurements of 64 MB to 2 GB"
+# Around what was measured before: the next one differs by that factor at most, nine times in ten.
+_NEXT = (1.7, 1.5, 1.4)
+_LATEST = 10
+# A scheduler that is late.
+_LATE_S = 0.005
 _BUSY = 1.2
-# What one, and what several measurements on the target leave open.
-_SPREAD_OF_ONE, _SPREAD_OF_MORE = 2.0, 1.6
-_MANY = 3
+# A heap that is said to be smaller is not known.
+_LEAST_BYTES = 1_000_000
 
 
 def forecast(conditions: Conditions, past: Sequence[Past] = ()) -> Forecast:
-    """The range in seconds. With `past` it is scaled from what was measured there, by the size of the heap."""
-    before = [p for p in past if p.seconds > 0 and p.heap_used_bytes > 0]
-    if before and conditions.heap_used_bytes > 0:
-        return _by_past(conditions, before)
-    gb = conditions.heap_used_bytes / 1e9
-    low, high = (
-        floor + gb * per_gb + conditions.threads * a_thread
-        for floor, per_gb, a_thread in zip(_FLOOR_S, _PER_GB[conditions.operation], _A_THREAD_S, strict=True)
+    """The range in which the pause lies nine times in ten, by `past` (the latest last) where there is any."""
+    known = [one for one in past[-_LATEST:] if one.seconds > 0]
+    span = _calibrated(conditions, known) if known else _expected(conditions)
+    return Forecast(span.low, span.high, f"{_described(conditions)}; {_source(conditions, len(known))}")
+
+
+def _expected(conditions: Conditions) -> _Span:
+    gb = max(conditions.heap_used_bytes, 0) / _GB
+    threads = _THREAD.times(conditions.threads, conditions.threads)
+    span = _FIXED[conditions.operation] + _for_each_gb(conditions).times(gb, gb)
+    if conditions.operation in (Operation.THREADS, Operation.LOCKS):
+        span += threads
+    return span.times(*_slower(conditions))
+
+
+def _for_each_gb(conditions: Conditions) -> _Span:
+    walks = _WALKS.get(conditions.collector or "", max(_WALKS.values()))
+    match conditions.operation:
+        case Operation.THREADS:
+            return _Span(0, 0)
+        case Operation.LOCKS:
+            return _FIND_LOCKS.times(1, walks)
+        case Operation.HISTOGRAM:
+            scan = _COUNT.times(1, walks)
+        case Operation.HEAP_DUMP:
+            scan = _nearest(conditions.major)
+    return scan + _COLLECT if conditions.live else scan
+
+
+def _nearest(major: int | None) -> _Span:
+    """That of the version, of both its neighbours, or of all."""
+    if major is None:
+        return reduce(or_, _WRITE.values())
+    below = max((known for known in _WRITE if known <= major), default=min(_WRITE))
+    above = min((known for known in _WRITE if known >= major), default=max(_WRITE))
+    return _WRITE[below] | _WRITE[above]
+
+
+def _slower(conditions: Conditions) -> tuple[float, float]:
+    """Factors for a JVM that is throttled or has to wait for its turn: what stops it is one thread's work."""
+    # That thread keeps its CPU for a while, so about half of the crowd is felt.
+    crowded = (1 + max(conditions.contention, 1)) / 2
+    if conditions.cpus is None:
+        return 1, 2 * crowded
+    throttled = 1 / min(max(conditions.cpus, 0.05), 1)
+    return throttled, throttled * crowded
+
+
+def _calibrated(conditions: Conditions, past: Sequence[Past]) -> _Span:
+    """Around what each of `past` would be now, and the wider the less they agree."""
+    now = [_scaled(conditions, one) for one in past]
+    low, high = (median(ends) for ends in ([n.low for n in now], [n.high for n in now]))
+    centre = math.sqrt(low * high)
+    apart = sum(abs(math.log(math.sqrt(n.low * n.high) / centre)) for n in now) / len(now)
+    factor = _NEXT[min(len(past), len(_NEXT)) - 1] * math.exp(apart)
+    return _Span(low / factor, high * factor + _LATE_S)
+
+
+def _scaled(conditions: Conditions, one: Past) -> _Span:
+    """What grows with the heap grew as the heap did; how much of it does not is known within bounds only."""
+    if conditions.operation is Operation.THREADS:
+        return _Span(one.seconds, one.seconds)
+    growth = max(conditions.heap_used_bytes, _LEAST_BYTES) / max(one.heap_used_bytes, _LEAST_BYTES)
+    fixed = _FIXED[conditions.operation]
+    parts = (min(one.seconds, fixed.low), min(one.seconds, fixed.high))
+    return _Span(*sorted(part + (one.seconds - part) * growth for part in parts))
+
+
+def _described(conditions: Conditions) -> str:
+    """1.2 GB of heap, G1, JVM 17, 2 CPUs"""
+    cpus, major = conditions.cpus, conditions.major
+    words = (
+        f"{size(max(conditions.heap_used_bytes, 0))} of heap",
+        conditions.collector,
+        f"JVM {major}" if major else None,
+        f"{cpus:g} CPU{'s' if cpus != 1 else ''}" if cpus else None,
+        f"{conditions.contention:.1f} wanting each CPU" if conditions.contention > _BUSY else None,
     )
-    if conditions.live:
-        low, high = low + gb * _COLLECTION_PER_GB[0], high + gb * _COLLECTION_PER_GB[1]
-    if conditions.cpus is not None and conditions.cpus < _WHOLE_CPU:
-        high /= max(conditions.cpus, 0.01)
-    # The walk keeps its core for a while, so about half of the crowd is felt.
-    high *= (1 + conditions.contention) / 2
-    return Forecast(low, high, _basis(conditions))
+    return ", ".join(word for word in words if word)
 
 
-def _by_past(conditions: Conditions, before: Sequence[Past]) -> Forecast:
-    spread = _SPREAD_OF_MORE if len(before) >= _MANY else _SPREAD_OF_ONE
-    # The latest count: a target changes with each release.
-    scaled = [p.seconds * conditions.heap_used_bytes / p.heap_used_bytes for p in before[-_MANY:]]
-    low, high = min(scaled) / spread, max(scaled) * spread + _FLOOR_S[1]
-    times = f"{len(scaled)} earlier ones" if len(scaled) > 1 else "an earlier one"
-    return Forecast(low, high, f"by {times} of this target (about {duration(median(scaled))})")
-
-
-def _basis(conditions: Conditions) -> str:
-    known = [f"{size(conditions.heap_used_bytes)} of heap"]
-    if conditions.cpus is not None:
-        known.append(f"{conditions.cpus:g} CPUs")
-    if conditions.contention > _BUSY:
-        known.append(f"{conditions.contention:.1f} wanting each CPU")
-    return f"by {', '.join(known)}, as measured elsewhere"
+def _source(conditions: Conditions, known: int) -> str:
+    if not known:
+        return _MEASURED
+    if known == 1:
+        return "by an earlier one of this target"
+    what = conditions.operation.value
+    return (
+        f"by {known} earlier {what.replace('dump', 'dumps') if 'dump' in what else f'{what}s'} of this target"
+    )

