@@ -36,6 +36,8 @@ from jvmdiag.model import LeftBehind
 _CREATED = re.compile(r"Heap dump file created \[(\d+) bytes in ([\d.]+) secs\]")
 # A JVM of 22 and later writes its segments beside the file and merges them: .p0 and on, one a thread; 3/8 of its CPUs.
 _PARTS = tuple(f".p{number}" for number in range(96))
+# Behind the /proc/PID/root of a JVM that is gone rm finds nothing, and calls that a success.
+_REMOVE = '[ -d "${1%/*}" ] && rm -f -- "$@"'
 # A JVM that was asked and has not begun yet writes later all the same, unless its client is gone first:
 # that is whatever names the dump, which nothing else does.
 _ABANDON = """
@@ -286,7 +288,7 @@ class HeapDump:
             reach = way()
             paths = [reach.path(self.path + part) for part in ("", *_PARTS)]
             if self._settled:
-                return reach.host.run(["rm", "-f", "--", *paths], user=reach.user).ok
+                return reach.host.run(["sh", "-c", _REMOVE, "sh", *paths], user=reach.user).ok
             done = reach.host.run(["sh", "-c", _ABANDON, "sh", self.path, *paths], user=reach.user)
             self._may_come = done.text.strip() == "absent"
             return done.ok and not self._may_come

@@ -19,6 +19,7 @@ from jvmdiag.collect.price import NO_TERMS, Offer, Terms, agree, remember
 from jvmdiag.collect.scene import open_scene, see
 from jvmdiag.errors import ReadOnlyTarget, Stopped
 from jvmdiag.hosts.opening import open_place
+from jvmdiag.hosts.place import ContainerPlace
 from jvmdiag.impact.disk import scratch_path
 from jvmdiag.impact.finding import Subject
 from jvmdiag.impact.forecast import Operation
@@ -203,8 +204,13 @@ class _Taking:
 
 
 def reopen(job: Job, journal: Journal, scene: Scene, stack: ExitStack) -> Reach:
-    """A new connection to the same JVM; it closes with `stack`. Raises what connecting raises, and JvmGone."""
+    """A new connection to the same JVM; it closes with `stack`. Raises what connecting raises.
+
+    Of a JVM that is gone the files are reached that it left in its container.
+    """
     place = stack.enter_context(open_place(job.target, job.access, journal))
     sight = see(place, scene.image, stack, job.jvm, sudo=job.access.sudo)
     same = [j for j in sight.jvms if (j.nspid, j.start_ticks) == (scene.jvm.nspid, scene.jvm.start_ticks)]
+    if not same and isinstance(place, ContainerPlace):
+        return Reach(place.inside, "", scene.jvm.owner)
     return reach_of(sight.view, same[0] if same else scene.jvm)

@@ -387,7 +387,7 @@ def test_what_could_not_be_removed_is_left_behind_with_the_command_for_it(path: 
     def reopen() -> Reach:
         raise ConnectionLost("still away")
 
-    host = FakeHost({lambda argv: argv[0] == "rm": done("", 1, "rm: Read-only file system")})
+    host = FakeHost({lambda argv: "rm -f" in argv[2]: done("", 1, "rm: Read-only file system")})
     left = dump_of(path, host=host, reopen=reopen).discard()
     assert left == LeftBehind("heap dump", str(path), f"rm -f '{path}'  (there, as the JVM's user)")
 
@@ -420,3 +420,19 @@ def test_what_the_jvm_writes_beside_the_file_first_is_told_and_comes_only_then(t
     list(heap.chunks())
     assert told == [1000, len(CONTENT), 0]
     assert heap.says().size_bytes == len(CONTENT)
+
+
+def test_a_file_whose_directory_is_out_of_reach_is_not_taken_for_removed(tmp_path: Path) -> None:
+    """As behind the /proc/PID/root of a JVM that is gone; its file is found by a new way."""
+    there = tmp_path / "there"
+    there.mkdir()
+    file = there / "x.hprof"
+    dump = dump_of(file, reopen=lambda: Reach(LocalHost(), str(tmp_path), None))
+    list(dump.chunks())
+    there.rename(tmp_path / "elsewhere")
+    moved = tmp_path / str(there).lstrip("/")
+    moved.parent.mkdir(parents=True)
+    (tmp_path / "elsewhere").rename(moved)
+    assert (moved / "x.hprof").exists()
+    assert dump.discard() is None
+    assert not (moved / "x.hprof").exists()
