@@ -6,6 +6,7 @@ import contextlib
 import os
 import pty
 import re
+import shlex
 import signal
 import subprocess
 import time
@@ -82,6 +83,24 @@ def test_the_jvm_is_killed_midway(run_container: RunContainer, view: str, tmp_pa
     assert final_names(out) == []
     # Its PID 1 ends with it, before or after the file there was removed.
     assert left_unsaid(container, before, run.err) == []
+
+
+@pytest.mark.parametrize("view", ["host", "inside"])
+def test_the_jvm_is_killed_midway_and_its_container_goes_on(
+    run_container: RunContainer, view: str, tmp_path: Path
+) -> None:
+    """What it wrote is no longer reached through its own /proc/PID/root."""
+    java = shlex.join(["java", *load(*BIG, java=ROOM)])
+    container = run_container("jvm17", entrypoint=["sh", "-c", f"{java}; sleep 600"])
+    before, out = snapshot(container), tmp_path / "out"
+    running = Running("heapdump", str(container.name), "--yes", "--view", view, "-o", str(out), home=tmp_path)
+    wait_for_partial(out, 1)
+    [pid] = [pid for pid, name in container.top(ps_args="-eo pid,comm")["Processes"] if name == "java"]
+    os.kill(int(pid), signal.SIGKILL)
+    run = running.end()
+    assert run.exit_code in (32, 60), run.err
+    assert final_names(out) == []
+    assert [left for left in left_behind(container, before) if not left.endswith(" sleep")] == []
 
 
 def left_unsaid(container: Container, before: Snapshot, said: str) -> list[str]:
