@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from functools import cached_property
+from functools import cache, cached_property
 from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
@@ -202,7 +202,8 @@ def shared(*names: str, **defaults: object) -> Callable[[Command], Command]:
             run(Way(**{name: given.pop(name) for name in names}), **given)
 
         own = list(signature(run, eval_str=True).parameters.values())[1:]
-        ways = [_parameter(name, defaults) for name in names]
+        hints = _hints()
+        ways = [_parameter(name, hints[name], defaults) for name in names]
         parameters = [*ways[: names.count("target")], *own, *ways[names.count("target") :]]
         named = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in parameters]
         command.__signature__ = Signature(named)  # type: ignore[attr-defined]
@@ -212,9 +213,14 @@ def shared(*names: str, **defaults: object) -> Callable[[Command], Command]:
     return given_to
 
 
-def _parameter(name: str, defaults: dict[str, object]) -> Parameter:
+@cache
+def _hints() -> dict[str, Any]:
+    """What typer is to know of each field of Way. Reading them takes milliseconds."""
+    return get_type_hints(Way, include_extras=True)
+
+
+def _parameter(name: str, annotation: object, defaults: dict[str, object]) -> Parameter:
     default = Parameter.empty if name == "target" else defaults.get(name, getattr(Way, name))
-    annotation = get_type_hints(Way, include_extras=True)[name]
     return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 

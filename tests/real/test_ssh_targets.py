@@ -124,17 +124,17 @@ def test_a_process_list_that_hides_others_is_seen_whole_with_sudo(
 def test_a_file_is_fetched_from_an_ssh_host(ssh_jre: SshHost, tmp_path: Path) -> None:
     home, out = home_of(ssh_jre, tmp_path), tmp_path / "out"
     script = 'umask 077; head -c 3000000 /dev/urandom >"$1"; sha256sum <"$1"'
-    made: Any = ssh_jre.container.exec_run(["sh", "-c", script, "sh", "/tmp/a b.hprof"], user="tomcat")
+    made: Any = ssh_jre.container.exec_run(["sh", "-c", script, "sh", "/tmp/a b.log"], user="tomcat")
     assert made.exit_code == 0, made.output
-    closed = jvmdiag("fetch", ssh_jre.target("plain"), "/tmp/a b.hprof", "-o", str(out), home=home)
+    closed = jvmdiag("fetch", ssh_jre.target("plain"), "/tmp/a b.log", "-o", str(out), home=home)
     assert (closed.exit_code, final_names(out)) == (63, [])
     assert "add --sudo" in closed.err
     options = ("--sudo", "--compress", "none", "--remove", "--json", "-o", str(out))
-    run = jvmdiag("fetch", ssh_jre.target("ops"), "/tmp/a b.hprof", *options, home=home)
+    run = jvmdiag("fetch", ssh_jre.target("ops"), "/tmp/a b.log", *options, home=home)
     assert run.exit_code == 0, run.err
     data = Path(run.document["artifact"]["path"]).read_bytes()
     assert hashlib.sha256(data).hexdigest() == made.output.decode().split()[0]
-    assert ssh_jre.container.exec_run(["test", "-e", "/tmp/a b.hprof"])[0] == 1
+    assert ssh_jre.container.exec_run(["test", "-e", "/tmp/a b.log"])[0] == 1
 
 
 def test_a_password_given_on_a_terminal_is_never_shown(ssh_jre: SshHost, tmp_path: Path) -> None:
