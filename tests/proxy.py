@@ -72,7 +72,7 @@ def answering(folder: Path, answer: Answer, others: Mapping[str, Answer] | None 
 
     path = folder / "proxy.sock"
     with _Server(str(path), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.005,), daemon=True)
         thread.start()
         try:
             yield f"unix://{path}"

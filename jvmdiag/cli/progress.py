@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +11,16 @@ from typing import NoReturn
 
 from jvmdiag.cli.console import Console
 from jvmdiag.collect.job import Progress
+
+_ASSUMED_COLUMNS = 79
+
+
+def _columns() -> int | None:
+    """None lets tqdm ask the terminal. One that nobody told its size says 0 columns, and would show nothing."""
+    with contextlib.suppress(OSError):
+        if os.get_terminal_size(sys.stderr.fileno()).columns == 0:
+            return _ASSUMED_COLUMNS
+    return None
 
 
 @contextmanager
@@ -28,6 +40,8 @@ def progress_of(console: Console, what: str) -> Iterator[Progress]:
         leave=False,
         disable=None,
         delay=0.2,
+        ncols=_columns(),
+        nrows=2,  # a terminal that says 0 rows would hide the only bar there is
         miniters=1,  # else it learns from the jumps of `written` to wait for as many bytes again
     )
 
