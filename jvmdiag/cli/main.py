@@ -134,7 +134,3 @@ def _leave(code: int) -> None:
         except (OSError, AttributeError):
             continue
     os._exit(code)
-
-
-if __name__ == "__main__":
-    main()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from jvmdiag.impact.forecast import Operation
 from jvmdiag.impact.history import History, Measured, default_path
 from jvmdiag.impact.others import is_under_way
 from jvmdiag.impact.preflight import Intent, Known, Local, Preflight, weigh
+from jvmdiag.jvm.heap_info import heap_used_bytes
 from jvmdiag.model import HealthProbe, Jvm, Pause
 from jvmdiag.transfer.codec import Codec
 from jvmdiag.transfer.sink import free_bytes
@@ -29,7 +29,6 @@ _STORED_SHARE = 0.6
 _CLASSES_BYTES = 10 << 20
 # It waits for a collection that is under way, and for nothing else.
 _ESTIMATE_S = 30.0
-_HEAP_INFO = re.compile(r"used (\d+)K", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -126,9 +125,8 @@ def estimate_bytes(speaker: Speaker | None, jvm: Jvm, timeout_s: float) -> int:
     with contextlib.suppress(CommandRefused):
         if speaker is not None:
             text = speaker.ask("GC.heap_info", min(timeout_s, _ESTIMATE_S)).decode("utf-8", "replace")
-            heap = text.partition("Metaspace")[0]
-            if used := [int(kib) for kib in _HEAP_INFO.findall(heap)]:
-                return (sum(used) << 10) + _CLASSES_BYTES
+            if used := heap_used_bytes(text):
+                return used + _CLASSES_BYTES
     return _published_bytes(jvm)
 
 

@@ -9,11 +9,13 @@ import signal
 import subprocess
 import threading
 import time
+from contextlib import ExitStack
 from typing import IO, Any
 
 from jvmdiag.hosts.base import CHUNK, ByteStream, Host, Recorder
 from jvmdiag.hosts.sudo import Ask, Identity, Switch, UserSwitch
 from jvmdiag.hosts.tail import Tail
+from jvmdiag.hosts.uninterrupted import uninterrupted
 from jvmdiag.model import Completed, Owner, StreamEnd
 
 # A pipe of 64 KiB makes writer and reader take turns; Linux allows 1 MiB to everybody.
@@ -37,17 +39,19 @@ class LocalHost(Host):
     def _run(self, argv: tuple[str, ...], stdin: bytes, user: Owner | None, timeout_s: float) -> Completed:
         started = time.monotonic()
         switch = Switch() if os.geteuid() == 0 else self._users.to(user)
-        try:
-            process = _start(switch.argv(argv), user)
-        except OSError as error:
-            return Completed(argv, _shell_code(error), b"", str(error).encode(), time.monotonic() - started)
-        try:
-            out, err = process.communicate(switch.stdin + stdin, timeout_s)
-        except subprocess.TimeoutExpired:
-            raise TimeoutError(f"{argv[0]} did not end within {timeout_s:g} s") from None
-        finally:
-            _close_pipes(process)
-            end_group(process, signal.SIGKILL)
+        with ExitStack() as ends:
+            try:
+                with uninterrupted():
+                    process = _start(switch.argv(argv), user)
+                    ends.callback(end_group, process, signal.SIGKILL)
+                    ends.callback(_close_pipes, process)
+            except OSError as error:
+                said = str(error).encode()
+                return Completed(argv, _shell_code(error), b"", said, time.monotonic() - started)
+            try:
+                out, err = process.communicate(switch.stdin + stdin, timeout_s)
+            except subprocess.TimeoutExpired:
+                raise TimeoutError(f"{argv[0]} did not end within {timeout_s:g} s") from None
         return Completed(argv, _exit_code(process), out, err, time.monotonic() - started)
 
     def _plain(self, argv: tuple[str, ...], stdin: bytes) -> Completed:
@@ -55,11 +59,15 @@ class LocalHost(Host):
 
     def _stream(self, argv: tuple[str, ...], user: Owner | None) -> ByteStream:
         switch = Switch() if os.geteuid() == 0 else self._users.to(user)
-        try:
-            stream = _ProcessStream(_start(switch.argv(argv), user))
-        except OSError as error:
-            return _NeverStarted(_shell_code(error), str(error))
-        stream.send(switch.stdin)
+        with ExitStack() as ends:
+            try:
+                with uninterrupted():
+                    stream = _ProcessStream(_start(switch.argv(argv), user))
+                    ends.callback(stream.close)
+            except OSError as error:
+                return _NeverStarted(_shell_code(error), str(error))
+            stream.send(switch.stdin)
+            ends.pop_all()
         return stream
 
 

@@ -34,7 +34,7 @@ class Run:
 
 
 def argv(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "jvmdiag.cli.main", *arguments]
+    return [sys.executable, "-m", "jvmdiag.cli.start", *arguments]
 
 
 def environment(home: Path, more: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -53,3 +53,6 @@ def start(
             yield process
         finally:
             process.kill()
+            process.wait()
+            # A JVM that is killed leaves its socket, and a later process may get the same pid.
+            Path(f"/tmp/.java_pid{process.pid}").unlink(missing_ok=True)

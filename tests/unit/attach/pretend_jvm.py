@@ -28,6 +28,7 @@ LARGE = b"0\n" + bytes(range(256)) * 12_000
 
 def open_socket() -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    SOCKET.unlink(missing_ok=True)  # as HotSpot does: one that was killed with the same pid left its own
     listener.bind(str(SOCKET))
     listener.listen(5)
     return listener

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[3]
 COMMANDS = ("ps", "threaddump", "heapdump", "histogram", "jcmd", "verify", "fetch")
 WITH_TARGET = ("ps", "threaddump", "heapdump", "histogram")
 # As the installed script does it: the name of the program decides how completion is asked for.
-PROGRAM = "import sys; sys.argv[0] = 'jvmdiag'; from jvmdiag.cli.main import main; main()"
+PROGRAM = "import sys; sys.argv[0] = 'jvmdiag'; from jvmdiag.cli.start import main; main()"
 
 
 def environment(tmp_path: Path) -> dict[str, str]:
@@ -223,6 +223,16 @@ def test_a_signal_ends_it_at_once_with_its_own_code(
     assert "Traceback" not in said
     with pytest.raises(ProcessLookupError):
         os.kill(started, 0)
+
+
+@pytest.mark.parametrize(("number", "code", "says"), [(2, 130, "interrupted"), (15, 143, "terminated")])
+def test_a_signal_while_it_still_loads_is_no_traceback(
+    number: int, code: int, says: str, tmp_path: Path
+) -> None:
+    slow = f"import os, time\nos.kill(os.getpid(), {number})\ntime.sleep(60)\n"
+    (tmp_path / "typer.py").write_text(slow, encoding="utf-8")
+    ended = jvmdiag(tmp_path, "ps", more={"PYTHONPATH": str(tmp_path)})
+    assert (ended.returncode, ended.stdout, ended.stderr) == (code, "", f"jvmdiag: {says}\n")
 
 
 def shell_of(process: subprocess.Popen[str], directory: Path) -> int:
