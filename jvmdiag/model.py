@@ -239,6 +239,95 @@ class Forecast:
 
 
 @dataclass(frozen=True)
+class Dip:
+    """What came of a rate during a capture. `during_per_s` is its mean while the JVM was busy with the question,
+    `still_s` how long it was under 5 % of before, `recovered_s` from the beginning of that to 95 % again; None
+    where that was not seen."""
+
+    before_per_s: float
+    during_per_s: float
+    lowest_per_s: float
+    still_s: float
+    recovered_s: float | None
+
+
+@dataclass(frozen=True)
+class ProbeToll:
+    """What a probe waited: usually before, at most since; how many of its requests failed since."""
+
+    usual_s: float
+    longest_s: float
+    errors: int
+
+    @property
+    def stopped_s(self) -> float:
+        """How long an answer was held up: the pause but for at most the 100 ms between two requests."""
+        return max(self.longest_s - self.usual_s, 0)
+
+
+@dataclass(frozen=True)
+class CostSample:
+    """Counters of the kernel at `at_s`, in seconds from the question; those that say `now` do not count up."""
+
+    at_s: float
+    cpu_s: float
+    throttled_s: float | None
+    segments_out: int | None
+    segments_resent: int | None
+    received_bytes: int
+    sent_bytes: int
+    connections_now: int | None
+    connections_dropped: int | None
+    running_now: int | None
+    disk_busy_s: float | None
+    disk_written_bytes: int | None
+
+
+@dataclass(frozen=True)
+class LoggedSecond:
+    """One second of an access log: `at_s` is its beginning, in seconds from the question."""
+
+    at_s: float
+    requests: int
+    errors: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What a capture cost the traffic and the machine around the JVM, seen from outside. None: not known.
+
+    `source` says what `traffic` was counted by: an access log, TCP segments, or both; `unit` what was counted.
+    """
+
+    asked_at: str = ""
+    """When the question was put, by the clock of the machine that put it: ISO 8601 in UTC."""
+    took_s: float = 0.0
+    """How long the JVM took to answer it."""
+    source: str = ""
+    unit: str = ""
+    traffic: Dip | None = None
+    rates: tuple[float, ...] = ()
+    """The rate from before the question to the end, in steps of a quarter or a whole second."""
+    errors: int | None = None
+    """Requests that the access log has with a 5xx, from the question on."""
+    connections_dropped: int | None = None
+    probe: ProbeToll | None = None
+    cpu_before: float | None = None
+    """CPUs that the JVM kept busy before."""
+    cpu_during: float | None = None
+    throttled_s: float | None = None
+    """How long its CPU quota held the JVM up while it dealt with the question."""
+    running_most: int | None = None
+    """Runnable threads of the whole machine, at most."""
+    sampling_interval_s: float
+    sampling_cpu_s: float | None = None
+    """CPU time that the sampling took on the target."""
+    sampled_s: float
+    samples: tuple[CostSample, ...] = ()
+    logged: tuple[LoggedSecond, ...] = ()
+
+
+@dataclass(frozen=True)
 class Artifact:
     """A file on this machine that was vouched for. Sizes in bytes, sums in hex."""
 

@@ -36,6 +36,11 @@ class Console:
         """Whether a bar may be painted."""
         return sys.stderr.isatty() and not self.quiet
 
+    @property
+    def plain(self) -> bool:
+        """Whether the terminal's encoding has no more than ASCII."""
+        return not (sys.stderr.encoding or "").lower().startswith("utf")
+
     def result(self, text: str) -> None:
         """The result, on stdout."""
         Console.answered = True

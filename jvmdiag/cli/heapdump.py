@@ -57,4 +57,4 @@ def command(
         console.result(document("heapdump", **vars(taken)))
         return
     console.result(taken.artifact.path)
-    console.say(heap_dump_text(taken))
+    console.say(heap_dump_text(taken, plain=console.plain))

@@ -31,20 +31,21 @@ def command(
     """
     from jvmdiag.capture.histogram import histogram_line
     from jvmdiag.collect.text import take_histogram
+    from jvmdiag.report.cost import cost_lines
     from jvmdiag.report.json import document
-    from jvmdiag.report.text import histogram_text, pause_text
+    from jvmdiag.report.text import histogram_text
 
     if way.dry_run:
         from jvmdiag.collect.dry_run import rehearse_command
 
-        way.show(rehearse_command(way.job, histogram_line(live=live), way.journal))
+        way.show(rehearse_command(way.job, histogram_line(live=live), way.journal, way.terms.watching))
         return
     taken = take_histogram(way.job, way.journal, way.terms, live=live)
     if way.json:
-        cost = {"forecast": taken.forecast, "pause": taken.pause}
+        cost = {"forecast": taken.forecast, "pause": taken.pause, "cost": taken.cost}
         fields = {"method": taken.method, "live": live, **cost, **vars(taken.histogram)}
         way.console.result(document("histogram", **fields))
         return
     way.console.result(histogram_text(taken.histogram, top))
-    if taken.pause:
-        way.console.say(pause_text(taken.pause, taken.forecast))
+    for line in cost_lines(taken.pause, taken.forecast, taken.cost, plain=way.console.plain):
+        way.console.say(line)

@@ -112,6 +112,21 @@ Force = Annotated[
         help="Go on in spite of a refusal: disk, memory, health, pause, others, here or jvm. May be repeated.",
     ),
 ]
+Probe = Annotated[
+    str | None,
+    typer.Option(
+        "--probe",
+        metavar="URL",
+        help="Ask this URL ten times a second meanwhile, from here, and say how long it took.",
+    ),
+]
+Sample = Annotated[
+    bool,
+    typer.Option(
+        "--sample/--no-sample",
+        help="Watch what it does to the traffic: 4 looks a second at /proc, from 2 s before it.",
+    ),
+]
 Verbose = Annotated[
     bool,
     typer.Option("--verbose", "-v", help="Show every command run on the target, its exit code and time."),
@@ -123,7 +138,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing but the resu
 JVM = ("jvm", "method", "jdk_image", "no_pull", "view")
 SSH = ("sudo", "identity", "ssh_config", "accept_new_host_key")
 FILES = ("output", "compress")
-PRICE = ("yes", "max_pause", "force")
+PRICE = ("yes", "max_pause", "force", "probe", "sample")
 LOOKED = ("json", "verbose", "quiet")
 SHOWN = ("json", "dry_run", "verbose", "quiet")
 QUESTION = ("target", *JVM, *SSH, "timeout_s", *SHOWN)
@@ -151,6 +166,8 @@ class Way:
     yes: Yes = False
     max_pause: MaxPause = None
     force: Force = None
+    probe: Probe = None
+    sample: Sample = True
     json: Json = False
     dry_run: OnlyLook = False
     verbose: Verbose = False
@@ -261,15 +278,20 @@ def _terms_of(way: Way) -> Terms:
     from jvmdiag.collect.price import Terms
     from jvmdiag.errors import BadRequest
     from jvmdiag.impact.finding import Subject
+    from jvmdiag.impact.prober import check_url
+    from jvmdiag.impact.watch import Watching
     from jvmdiag.units import seconds_of
 
     most = seconds_of(way.max_pause) if way.max_pause is not None else None
     if way.max_pause is not None and most is None:
         raise BadRequest(f"--max-pause {way.max_pause!r} is no time", advice="write 20s, 500ms or 2m")
+    if way.probe is not None:
+        check_url(way.probe)
     return Terms(
         max_pause_s=most,
         forced=frozenset(one_of("--force", Subject, name) for name in way.force or ()),
         agreed=way.agrees,
+        watching=Watching(way.sample, way.probe),
     )
 
 

@@ -27,7 +27,7 @@ def _columns() -> int | None:
 def progress_of(console: Console, what: str) -> Iterator[Progress]:
     """A Progress that paints a bar named `what` from the moment that the size is expected."""
     if not console.paints:
-        yield Progress(warn=console.warn)
+        yield Progress(warn=console.warn, note=console.say)
         return
     from tqdm import tqdm
 
@@ -78,5 +78,9 @@ def progress_of(console: Console, what: str) -> Iterator[Progress]:
         bar.clear()
         console.warn(line)
 
+    def note(line: str) -> None:
+        bar.clear()
+        console.say(line)
+
     with bar:
-        yield Progress(advance, expect, warn, written)
+        yield Progress(advance, expect, warn, note, written)

@@ -37,17 +37,19 @@ def command(
     from jvmdiag.capture.threads import thread_line
     from jvmdiag.collect.threads import ThreadDump, ThreadDumpRequest, take_thread_dumps
     from jvmdiag.report.json import document
-    from jvmdiag.report.text import thread_dump_line
+    from jvmdiag.report.text import thread_dump_text
 
     if way.dry_run:
         from jvmdiag.collect.dry_run import rehearse_command
+        from jvmdiag.impact.watch import UNWATCHED
 
-        way.show(rehearse_command(way.job, thread_line(locks=locks), way.journal))
+        watching = way.terms.watching if locks or way.max_pause else UNWATCHED
+        way.show(rehearse_command(way.job, thread_line(locks=locks), way.journal, watching))
         return
 
     def taken(dump: ThreadDump) -> None:
         way.console.say(dump.artifact.path) if way.json else way.console.result(dump.artifact.path)
-        way.console.say(thread_dump_line(dump))
+        way.console.say(thread_dump_text(dump, plain=way.console.plain))
 
     request = ThreadDumpRequest(count, interval, locks, way.terms)
     dumps = take_thread_dumps(way.job, request, way.journal, taken)

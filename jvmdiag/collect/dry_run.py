@@ -19,6 +19,7 @@ from jvmdiag.collect.scene import SidecarNeeded, open_scene
 from jvmdiag.errors import NoMethod, ReadOnlyTarget
 from jvmdiag.impact.disk import scratch_path
 from jvmdiag.impact.finding import require_allowed
+from jvmdiag.impact.watch import UNWATCHED, Watching
 from jvmdiag.units import size
 
 _RISKS = {
@@ -46,9 +47,11 @@ class DryRun:
     not_ready: tuple[tuple[str, str], ...]
 
 
-def rehearse_command(job: Job, line: str, journal: Journal) -> DryRun:
+def rehearse_command(job: Job, line: str, journal: Journal, watching: Watching = UNWATCHED) -> DryRun:
     """A dry run of putting `line` to the JVM. Raises NoMethod where nothing would work."""
-    return _rehearsed(job, journal, line, lambda scene: _dry_run(job, scene, line, (), ()))
+    return _rehearsed(
+        job, journal, line, lambda scene: _dry_run(job, scene, line, _watched(scene, watching), ())
+    )
 
 
 def rehearse_heap_dump(job: Job, request: HeapDumpRequest, journal: Journal) -> DryRun:
@@ -77,11 +80,25 @@ def _heap_dump(job: Job, request: HeapDumpRequest, scene: Scene) -> DryRun:
     if price.room is None:
         raise ReadOnlyTarget("there is no directory to write a dump to")
     path = scratch_path(price.room)
-    before = (Planned(f"write at least {size(price.estimate_bytes)} to {path}", str(price.room)),)
+    watched = _watched(scene, request.terms.watching)
+    before = (
+        *watched,
+        Planned(f"write at least {size(price.estimate_bytes)} to {path}", str(price.room)),
+    )
     read = Planned(f"read {reach.path(path)} while it grows", "reading of the target's disk")
     gone = Planned(f"rm -f {shlex.quote(reach.path(path))}", "nothing but that file")
     after = (read,) if request.keep else (read, gone)
     return _dry_run(job, scene, heap_dump_line(path, live=request.live), before, after)
+
+
+def _watched(scene: Scene, watching: Watching) -> tuple[Planned, ...]:
+    looks, asks = [], []
+    if watching.sample:
+        files = f"cat /proc/{scene.jvm.pid}/stat and net/*, 4 times a second until the traffic is back"
+        looks = [Planned(files, "less than 1 % of a core; --no-sample does without")]
+    if watching.probe:
+        asks = [Planned(f"GET {watching.probe} from here, 10 times a second", "that of these requests")]
+    return (*looks, *asks)
 
 
 def rehearse_fetch(job: Job, path: str, journal: Journal, *, remove: bool) -> DryRun:

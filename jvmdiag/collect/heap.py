@@ -7,16 +7,17 @@ import shlex
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from jvmdiag.attach.rung import Reach, Scene, Speaker, reach_of
 from jvmdiag.capture.choose import with_speaker
 from jvmdiag.capture.heap import HeapDump, JvmSays
 from jvmdiag.collect.job import Job, Journal, Progress, file_name, now
-from jvmdiag.collect.keep import Origin, artifact, require_agreement, write_account
+from jvmdiag.collect.keep import Origin, add_cost, artifact, require_agreement, write_account
 from jvmdiag.collect.price import NO_TERMS, Offer, Terms, agree, remember
 from jvmdiag.collect.scene import open_scene, see
+from jvmdiag.collect.watching import cost_of_all, watch
 from jvmdiag.errors import ReadOnlyTarget, Stopped
 from jvmdiag.hosts.opening import open_place
 from jvmdiag.hosts.place import ContainerPlace
@@ -27,8 +28,9 @@ from jvmdiag.impact.lock import dump_lock
 from jvmdiag.impact.pause import MeteredSpeaker
 from jvmdiag.impact.preflight import Intent
 from jvmdiag.jvm.discovery import require_still_there
-from jvmdiag.model import Artifact, Forecast, LeftBehind, Pause, Witness
+from jvmdiag.model import Artifact, Cost, Forecast, LeftBehind, Pause, Witness
 from jvmdiag.transfer.hprof import StructureWalk
+from jvmdiag.transfer.manifest import Manifest
 from jvmdiag.transfer.pump import Pumped, pump
 from jvmdiag.transfer.sink import PartialFile, private_directory
 
@@ -60,11 +62,15 @@ class HeapDumpTaken:
     method: str
     detail: str
     total_s: float
+    on_disk_s: float
+    """How long the target's disk held the file; it still does where that is among `left_behind`."""
     resumed: int
     left_behind: tuple[LeftBehind, ...]
     forecast: Forecast
     pause: Pause | None = None
     """How long the application stood still; None where the JVM publishes no counters."""
+    cost: Cost | None = None
+    """What it did to the traffic; None where that was not watched, or could not be."""
 
 
 def take_heap_dump(job: Job, request: HeapDumpRequest, journal: Journal, progress: Progress) -> HeapDumpTaken:
@@ -85,19 +91,30 @@ class _Taking:
 
     def with_(self, speaker: Speaker) -> HeapDumpTaken:
         request = self.request
-        offer = agree(self.job, self.scene, speaker, request.intent, request.terms, request.dump_dir)
-        room = offer.price.room
-        if room is None:
-            raise ReadOnlyTarget("there is no directory to write a dump to, and no --force makes one")
-        require_still_there(
-            self.scene.view.host, self.scene.jvm, reach_of(self.scene.view, self.scene.jvm).user
-        )
-        started, clock = now(), time.monotonic()
-        path = scratch_path(room)
+        with watch(self.job, self.scene, request.terms.watching) as over:
+            offer = agree(self.job, self.scene, speaker, request.intent, request.terms, request.dump_dir)
+            if offer.price.room is None:
+                raise ReadOnlyTarget("there is no directory to write a dump to, and no --force makes one")
+            require_still_there(
+                self.scene.view.host, self.scene.jvm, reach_of(self.scene.view, self.scene.jvm).user
+            )
+            over.begin()
+            started, metered = now(), MeteredSpeaker(speaker, self.scene.jvm)
+            taken = self._take(metered, offer, scratch_path(offer.price.room), started)
+            remember(self.job, offer, taken.pause)
+            manifest = self._account(taken, started, offer, speaker.notes)
+            # The file stands and is accounted for, whatever happens while this waits.
+            cost = cost_of_all(over, metered, self.progress)
+        if cost is None:
+            return taken
+        add_cost(taken.artifact, manifest, cost, self.journal)
+        return replace(taken, cost=cost)
+
+    def _take(self, metered: MeteredSpeaker, offer: Offer, path: str, started: datetime) -> HeapDumpTaken:
+        clock = time.monotonic()
         name = file_name(self.job.target, "heap", started, ".hprof") + self.job.codec.suffix
-        metered = MeteredSpeaker(speaker, self.scene.jvm)
         with ExitStack() as stack:
-            stack.enter_context(self._lock(speaker))
+            stack.enter_context(self._lock(metered))
             sink = stack.enter_context(PartialFile(self.job.output, name))
             dump = HeapDump(
                 metered,
@@ -113,21 +130,19 @@ class _Taking:
                 pumped, says, witnesses = self._copy(dump, sink)
                 kept = artifact(sink.commit(), "heap dump", self.job, pumped, witnesses)
                 left = self._after(dump)
-        total_s = time.monotonic() - clock
-        taken = HeapDumpTaken(
+            on_disk_s = time.monotonic() - metered.asked_at_s
+        return HeapDumpTaken(
             artifact=kept,
             says=says,
-            method=speaker.method,
-            detail=speaker.detail,
-            total_s=total_s,
+            method=metered.method,
+            detail=metered.detail,
+            total_s=time.monotonic() - clock,
+            on_disk_s=on_disk_s,
             resumed=dump.resumed,
             left_behind=left,
             forecast=offer.price.forecast,
             pause=metered.pause,
         )
-        remember(self.job, offer, metered.pause)
-        self._account(taken, started, offer, speaker.notes)
-        return taken
 
     def _lock(self, speaker: Speaker) -> AbstractContextManager[bool]:
         assert speaker.reach is not None
@@ -184,7 +199,9 @@ class _Taking:
         left = dump.kept() if self.request.keep else dump.discard()
         return (left,) if left else ()
 
-    def _account(self, taken: HeapDumpTaken, started: datetime, offer: Offer, notes: tuple[str, ...]) -> None:
+    def _account(
+        self, taken: HeapDumpTaken, started: datetime, offer: Offer, notes: tuple[str, ...]
+    ) -> Manifest:
         resumed = (f"the stream was cut and continued {taken.resumed} times",) if taken.resumed else ()
         origin = Origin(
             kind="heap dump",
@@ -192,7 +209,11 @@ class _Taking:
             detail=taken.detail,
             started=started,
             jvm_reported_bytes=taken.says.size_bytes,
-            durations_s=(("dump", taken.says.seconds), ("total", taken.total_s)),
+            durations_s=(
+                ("dump", taken.says.seconds),
+                ("on target disk", taken.on_disk_s),
+                ("total", taken.total_s),
+            ),
             left_behind=taken.left_behind,
             notes=(*notes, *resumed),
             host_key_checked=self.scene.place.host_key_checked,
@@ -200,7 +221,7 @@ class _Taking:
             forecast=taken.forecast,
             forced=offer.forced,
         )
-        write_account(taken.artifact, origin, self.job, self.scene, self.journal)
+        return write_account(taken.artifact, origin, self.job, self.scene, self.journal)
 
 
 def reopen(job: Job, journal: Journal, scene: Scene, stack: ExitStack) -> Reach:

@@ -51,6 +51,7 @@ class Progress:
     advance: Callable[[int], None] = lambda _bytes: None
     expect: Callable[[int], None] = lambda _bytes: None
     warn: Callable[[str], None] = lambda _line: None
+    note: Callable[[str], None] = lambda _line: None
     written: Callable[[int], None] | None = None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from jvmdiag.attach.rung import Scene
 from jvmdiag.collect.job import Job, Journal, now
 from jvmdiag.errors import VerificationFailed
 from jvmdiag.jvm.options import mask_option
-from jvmdiag.model import Artifact, Forecast, LeftBehind, Pause, Witness
+from jvmdiag.model import Artifact, Cost, Forecast, LeftBehind, Pause, Witness
 from jvmdiag.transfer.manifest import Manifest, jvm_facts, manifest_path, utc, write_manifest
 from jvmdiag.transfer.pump import Pumped, pump
 from jvmdiag.transfer.sink import PartialFile
@@ -31,6 +31,7 @@ class Origin:
     notes: tuple[str, ...] = ()
     host_key_checked: bool | None = None
     pause: Pause | None = None
+    cost: Cost | None = None
     forecast: Forecast | None = None
     forced: tuple[str, ...] = ()
 
@@ -89,6 +90,7 @@ def write_account(
         stored_sha256=kept.stored_sha256,
         jvm_reported_bytes=origin.jvm_reported_bytes,
         pause=origin.pause,
+        cost=origin.cost,
         forecast=origin.forecast,
         forced=origin.forced,
         witnesses=kept.witnesses,
@@ -98,3 +100,9 @@ def write_account(
     )
     write_manifest(manifest_path(kept.path), manifest)
     return manifest
+
+
+def add_cost(kept: Artifact, manifest: Manifest, cost: Cost, journal: Journal) -> None:
+    """Write the manifest anew, with what is known of the cost only after the artefact stands."""
+    complete = replace(manifest, cost=cost, commands=tuple(journal.commands))
+    write_manifest(manifest_path(kept.path), complete)

@@ -18,6 +18,7 @@ from jvmdiag.impact.forecast import Operation
 from jvmdiag.impact.history import History, Measured, default_path
 from jvmdiag.impact.others import is_under_way
 from jvmdiag.impact.preflight import Intent, Known, Local, Preflight, weigh
+from jvmdiag.impact.watch import UNWATCHED, Watching
 from jvmdiag.jvm.heap_info import heap_used_bytes
 from jvmdiag.model import HealthProbe, Jvm, Pause
 from jvmdiag.transfer.codec import Codec
@@ -50,11 +51,12 @@ class Offer:
 @dataclass(frozen=True)
 class Terms:
     """What may be paid: `max_pause_s` refuses by forecast, `forced` names the refusals to go on in spite of,
-    `agreed` is asked where the price is worth a word."""
+    `agreed` is asked where the price is worth a word. `watching` is what sees how much it was."""
 
     max_pause_s: float | None = None
     forced: frozenset[Subject] = frozenset()
     agreed: Callable[[Offer], bool] = lambda _: True
+    watching: Watching = UNWATCHED
 
 
 NO_TERMS = Terms()

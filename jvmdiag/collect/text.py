@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jvmdiag.attach.rung import Scene, Speaker
+from jvmdiag.attach.rung import Speaker
 from jvmdiag.capture.choose import with_speaker
 from jvmdiag.capture.histogram import Histogram, histogram_line, parse_histogram
 from jvmdiag.collect.job import Job, Journal
 from jvmdiag.collect.price import Offer, Terms, agree, remember
 from jvmdiag.collect.scene import open_scene
+from jvmdiag.collect.watching import cost_so_far, watch
 from jvmdiag.impact.forecast import Operation
 from jvmdiag.impact.pause import MeteredSpeaker
 from jvmdiag.impact.preflight import Intent
-from jvmdiag.model import Forecast, Pause
+from jvmdiag.impact.watch import Watch
+from jvmdiag.model import Cost, Forecast, Pause
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,8 @@ class HistogramTaken:
     method: str
     pause: Pause | None
     forecast: Forecast
+    cost: Cost | None = None
+    """What it did to the traffic; None where that was not watched, or could not be."""
 
 
 def take_histogram(job: Job, journal: Journal, terms: Terms, *, live: bool) -> HistogramTaken:
@@ -31,19 +35,21 @@ def take_histogram(job: Job, journal: Journal, terms: Terms, *, live: bool) -> H
     intent = Intent(Operation.HISTOGRAM, live, terms.max_pause_s)
     line = histogram_line(live=live)
     with open_scene(job, journal) as scene:
-        return with_speaker(
-            scene,
-            line,
-            job.method,
-            lambda speaker: _histogram(job, scene, speaker, line, agree(job, scene, speaker, intent, terms)),
-        )
+
+        def ask(speaker: Speaker) -> HistogramTaken:
+            with watch(job, scene, terms.watching) as over:
+                offer = agree(job, scene, speaker, intent, terms)
+                over.begin()
+                return _histogram(job, MeteredSpeaker(speaker, scene.jvm), line, offer, over)
+
+        return with_speaker(scene, line, job.method, ask)
 
 
-def _histogram(job: Job, scene: Scene, speaker: Speaker, line: str, offer: Offer) -> HistogramTaken:
-    metered = MeteredSpeaker(speaker, scene.jvm)
+def _histogram(job: Job, metered: MeteredSpeaker, line: str, offer: Offer, over: Watch) -> HistogramTaken:
     text = metered.ask(line, job.timeout_s).decode("utf-8", "replace")
     remember(job, offer, metered.pause)
-    return HistogramTaken(parse_histogram(text), speaker.method, metered.pause, offer.price.forecast)
+    histogram, forecast = parse_histogram(text), offer.price.forecast
+    return HistogramTaken(histogram, metered.method, metered.pause, forecast, cost_so_far(over, metered))
 
 
 def ask_anything(job: Job, line: str, journal: Journal) -> tuple[str, str]:

@@ -10,14 +10,16 @@ from jvmdiag.attach.rung import Scene, Speaker
 from jvmdiag.capture.choose import with_speaker
 from jvmdiag.capture.threads import count_threads, has_deadlock, thread_line
 from jvmdiag.collect.job import Job, Journal, file_name, now
-from jvmdiag.collect.keep import Origin, keep_text, write_account
+from jvmdiag.collect.keep import Origin, add_cost, keep_text, write_account
 from jvmdiag.collect.price import NO_TERMS, Offer, Terms, agree, remember
 from jvmdiag.collect.scene import open_scene
+from jvmdiag.collect.watching import cost_so_far, watch
 from jvmdiag.errors import BadRequest, DumpIncomplete
 from jvmdiag.impact.forecast import Operation
 from jvmdiag.impact.pause import MeteredSpeaker
 from jvmdiag.impact.preflight import Intent
-from jvmdiag.model import Artifact, Pause, Witness
+from jvmdiag.impact.watch import Watch
+from jvmdiag.model import Artifact, Cost, Forecast, Pause, Witness
 from jvmdiag.transfer.sink import private_directory
 from jvmdiag.transfer.threads import ThreadDumpWalk
 
@@ -56,6 +58,9 @@ class ThreadDump:
     seconds: float
     pause: Pause | None = None
     """How long the application stood still; None where it was not measured."""
+    forecast: Forecast | None = None
+    cost: Cost | None = None
+    """What it did to the traffic; None where that was not watched, or could not be."""
 
 
 def take_thread_dumps(
@@ -82,21 +87,23 @@ class _Sampler:
 
     def all_of(self, speaker: Speaker) -> tuple[ThreadDump, ...]:
         """Those that `speaker` could not be asked for any more are left to the next one."""
-        offer = self._offer(speaker)
+        if not self.request.has_a_price:
+            return self._samples(speaker, None, None)
+        with watch(self.job, self.scene, self.request.terms.watching) as over:
+            offer = agree(self.job, self.scene, speaker, self.request.intent, self.request.terms)
+            over.begin()
+            return self._samples(speaker, offer, over)
+
+    def _samples(self, speaker: Speaker, offer: Offer | None, over: Watch | None) -> tuple[ThreadDump, ...]:
         while len(self.dumps) < self.request.count:
             due = time.monotonic() + self.request.interval_s
-            self.dumps.append(self._one(speaker, len(self.dumps) + 1, offer))
+            self.dumps.append(self._one(speaker, len(self.dumps) + 1, offer, over))
             self.taken(self.dumps[-1])
             if len(self.dumps) < self.request.count:
                 time.sleep(max(due - time.monotonic(), 0))
         return tuple(self.dumps)
 
-    def _offer(self, speaker: Speaker) -> Offer | None:
-        if not self.request.has_a_price:
-            return None
-        return agree(self.job, self.scene, speaker, self.request.intent, self.request.terms)
-
-    def _one(self, speaker: Speaker, number: int, offer: Offer | None) -> ThreadDump:
+    def _one(self, speaker: Speaker, number: int, offer: Offer | None, over: Watch | None) -> ThreadDump:
         # Two more commands in a container or over SSH cost more than what they would measure.
         metered = (
             MeteredSpeaker(speaker, self.scene.jvm)
@@ -128,9 +135,20 @@ class _Sampler:
         )
         if offer:
             remember(self.job, offer, pause)
-        write_account(kept, origin, self.job, self.scene, self.journal)
+        manifest = write_account(kept, origin, self.job, self.scene, self.journal)
+        cost = cost_so_far(over, metered) if over and metered else None
+        if cost:
+            add_cost(kept, manifest, cost, self.journal)
         return ThreadDump(
-            kept, count_threads(text), has_deadlock(text), speaker.method, speaker.detail, seconds, pause
+            artifact=kept,
+            threads=count_threads(text),
+            deadlock=has_deadlock(text),
+            method=speaker.method,
+            detail=speaker.detail,
+            seconds=seconds,
+            pause=pause,
+            forecast=origin.forecast,
+            cost=cost,
         )
 
 

@@ -76,7 +76,8 @@ def pause_between(
 
 
 class MeteredSpeaker(Speaker):
-    """Asks by `speaker`, and reads the counters before and after. `pause` and `asked_s` are of the last question.
+    """Asks by `speaker`, and reads the counters before and after. `pause`, `asked_s` and `asked_at_s` (this
+    machine's monotonic clock) are of the last question.
 
     Costs two reads of 32 KiB or some more, within a second or two. A JVM without readable counters is asked
     all the same; `pause` is None then. `read_ahead` takes the first reading before the question is put.
@@ -89,6 +90,7 @@ class MeteredSpeaker(Speaker):
         self.reach: Reach | None = speaker.reach
         self.pause: Pause | None = None
         self.asked_s = 0.0
+        self.asked_at_s = 0.0
         self._ahead: SafepointCounters | None = None
 
     def read_ahead(self) -> None:
@@ -98,13 +100,17 @@ class MeteredSpeaker(Speaker):
     def ask(self, line: str, timeout_s: float) -> bytes:
         self.pause = None
         before, self._ahead = self._ahead or self._read(), None
-        started = time.monotonic()
+        self.asked_at_s = time.monotonic()
         answer = self._speaker.ask(line, timeout_s)
-        self.asked_s = time.monotonic() - started
+        self.asked_s = time.monotonic() - self.asked_at_s
         if before is not None and (after := self._settled(before)):
             takes = takes_safepoints(line, self._jvm.major)
             self.pause = pause_between(before, after, takes, self.asked_s)
         return answer
+
+    @property
+    def answered_at_s(self) -> float:
+        return self.asked_at_s + self.asked_s
 
     def _settled(self, before: SafepointCounters) -> SafepointCounters | None:
         """The counters once they have moved and stand still: they may be written after the answer is here."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from jvmdiag.units import duration, size, span
+from jvmdiag.report.cost import cost_lines, disk_part, pause_text
+from jvmdiag.units import duration, size
 
 # A command imports the room of its own result, and pays for no other.
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from jvmdiag.collect.heap import HeapDumpTaken
     from jvmdiag.collect.listing import Listed, Listing
     from jvmdiag.collect.threads import ThreadDump
-    from jvmdiag.model import Artifact, Forecast, Pause
+    from jvmdiag.model import Artifact
     from jvmdiag.transfer.verify import Verdict
 
 
@@ -74,25 +75,16 @@ def why_not(listing: Listing) -> str:
     return "\n".join(lines)
 
 
-def thread_dump_line(dump: ThreadDump) -> str:
+def thread_dump_text(dump: ThreadDump, *, plain: bool = False) -> str:
     found = "   DEADLOCK found by the JVM" if dump.deadlock else ""
-    paused = f", {pause_text(dump.pause)}" if dump.pause else ""
-    return f"{dump.threads} threads, {duration(dump.seconds)}, {dump.method} ({dump.detail}){paused}{found}"
+    head = f"{dump.threads} threads, {duration(dump.seconds)}, {dump.method} ({dump.detail})"
+    if dump.forecast is None:
+        return f"{head}{f', {pause_text(dump.pause)}' if dump.pause else ''}{found}"
+    cost = cost_lines(dump.pause, dump.forecast, dump.cost, plain=plain)
+    return "\n  ".join((head + found, *cost))
 
 
-def pause_text(pause: Pause, forecast: Forecast | None = None) -> str:
-    """paused 1.84 s (forecast 1.5 to 3.0 s; the JVM's own count)"""
-    took = f"{pause.seconds:.2f} s" if pause.seconds >= 0.9995 else f"{pause.seconds * 1000:.2g} ms"
-    if 0.0995 <= pause.seconds < 0.9995:
-        took = f"{pause.seconds * 1000:.0f} ms"
-    foretold = f"forecast {span(forecast.low_s, forecast.high_s)}; " if forecast else ""
-    if pause.exact:
-        return f"paused {took} ({foretold}the JVM's own count)"
-    others = f"the JVM's own count of {pause.safepoints} safepoints, others among them"
-    return f"paused at most {took} ({foretold}{others})"
-
-
-def heap_dump_text(taken: HeapDumpTaken) -> str:
+def heap_dump_text(taken: HeapDumpTaken, *, plain: bool = False) -> str:
     kept = taken.artifact
     ratio = kept.raw_bytes / kept.stored_bytes if kept.stored_bytes else 1.0
     lines = [
@@ -100,8 +92,8 @@ def heap_dump_text(taken: HeapDumpTaken) -> str:
         f"{duration(taken.total_s)}: {size(kept.stored_bytes)} ({kept.codec}, {ratio:.1f} x)",
         *(f"  {witness.name}: {witness.detail}" for witness in kept.witnesses),
     ]
-    if taken.pause:
-        lines.append(f"  {pause_text(taken.pause, taken.forecast)}")
+    cost = cost_lines(taken.pause, taken.forecast, taken.cost, disk=disk_part(taken), plain=plain)
+    lines += [f"  {line}" for line in cost]
     if taken.resumed:
         lines.append(f"the stream was cut and continued {taken.resumed} times")
     lines += [f"left behind: {left.where}; remove it with: {left.remove}" for left in taken.left_behind]

@@ -15,7 +15,7 @@ from typing import Any, TypeVar, Union
 
 from jvmdiag import __version__
 from jvmdiag.errors import NoSuchFile, NotADump
-from jvmdiag.model import CommandRecord, Forecast, Jvm, LeftBehind, Pause, Witness
+from jvmdiag.model import CommandRecord, Cost, Forecast, Jvm, LeftBehind, Pause, Witness
 from jvmdiag.transfer.sink import PartialFile
 
 SCHEMA = "jvmdiag.manifest/1"
@@ -80,6 +80,7 @@ class Manifest:
     stored_sha256: str
     jvm_reported_bytes: int | None = None
     pause: Pause | None = None
+    cost: Cost | None = None
     forecast: Forecast | None = None
     forced: tuple[str, ...] = ()
     witnesses: tuple[Witness, ...] = ()

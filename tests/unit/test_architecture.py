@@ -24,7 +24,7 @@ ARROWS: dict[str, frozenset[str]] = {
     "jvm": BASE | {"hosts"},
     "attach": BASE | {"hosts", "jvm"},
     "capture": BASE | {"hosts", "attach"},
-    "impact": BASE | {"units", "attach", "jvm"},
+    "impact": BASE | {"units", "hosts", "attach", "jvm"},
     "collect": BASE | {"target", "units", "hosts", "jvm", "attach", "capture", "impact", "transfer"},
     "report": BASE | {"units", "jvm", "capture", "impact", "transfer", "collect"},
     "cli": BASE
@@ -35,6 +35,7 @@ HOST_MODULES: dict[str, frozenset[str]] = {
     "jvm": frozenset({"base", "place"}),
     "attach": frozenset({"base", "place", "local"}),
     "capture": frozenset({"base"}),
+    "impact": frozenset({"base"}),
     "collect": frozenset({"base", "access", "place", "opening", "chunks"}),
     "cli": frozenset({"access", "place", "opening"}),
 }

@@ -8,7 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from jvmdiag.model import CommandRecord, LeftBehind, Pause, Witness
+from jvmdiag.model import (
+    CommandRecord,
+    Cost,
+    CostSample,
+    Dip,
+    LeftBehind,
+    LoggedSecond,
+    Pause,
+    ProbeToll,
+    Witness,
+)
 from jvmdiag.transfer.manifest import JvmFacts, Manifest, Tool
 from tests.commands_page import PAGE, page
 
@@ -20,7 +30,13 @@ def test_the_page_of_commands_is_what_the_command_line_says() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "run scripts/reference"
 
 
-@pytest.mark.parametrize("kind", [Manifest, JvmFacts, Pause, Tool, Witness, LeftBehind, CommandRecord])
+KINDS = (
+    *(Manifest, JvmFacts, Pause, Tool, Witness, LeftBehind, CommandRecord),
+    *(Cost, Dip, ProbeToll, CostSample, LoggedSecond),
+)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_field_of_the_manifest_is_described(kind: type) -> None:
     text = (REFERENCE / "manifest.md").read_text(encoding="utf-8")
     section = text.partition(f"<!-- {kind.__name__} -->")[2].partition("<!--")[0]

@@ -13,16 +13,15 @@ from jvmdiag.collect.fetch import Fetched
 from jvmdiag.collect.heap import HeapDumpTaken
 from jvmdiag.collect.listing import Listed, Listing
 from jvmdiag.collect.threads import ThreadDump
-from jvmdiag.model import Artifact, Forecast, LeftBehind, Pause, Vm, Witness
+from jvmdiag.model import Artifact, Forecast, LeftBehind, Vm, Witness
 from jvmdiag.report.text import (
     dry_run_text,
     fetched_text,
     heap_dump_text,
     histogram_text,
     jvms_table,
-    pause_text,
     table,
-    thread_dump_line,
+    thread_dump_text,
     verdict_text,
     why_not,
 )
@@ -82,7 +81,7 @@ def test_each_method_that_would_not_work_says_why() -> None:
 
 @pytest.mark.parametrize("deadlock", [True, False])
 def test_a_deadlock_stands_out_in_the_line_of_its_dump(deadlock: bool) -> None:
-    line = thread_dump_line(ThreadDump(KEPT, 42, deadlock, "direct", "by perl", 0.0124))
+    line = thread_dump_text(ThreadDump(KEPT, 42, deadlock, "direct", "by perl", 0.0124))
     assert line.startswith("42 threads, 12 ms, direct (by perl)")
     assert ("DEADLOCK" in line) is deadlock
 
@@ -90,21 +89,17 @@ def test_a_deadlock_stands_out_in_the_line_of_its_dump(deadlock: bool) -> None:
 FORECAST = Forecast(1.5, 3.0, "by a test")
 
 
-def test_a_pause_stands_beside_its_forecast() -> None:
-    text = pause_text(Pause(1.84, 0.01, 1, True), FORECAST)
-    assert text == "paused 1.84 s (forecast 1.5 to 3.0 s; the JVM's own count)"
-
-
 def test_a_dump_that_was_taken_shows_its_price_and_its_witnesses() -> None:
-    taken = HeapDumpTaken(KEPT, JvmSays(900_000_000, 2.5), "direct", "by perl", 6.02, 0, (), FORECAST)
+    taken = HeapDumpTaken(KEPT, JvmSays(900_000_000, 2.5), "direct", "by perl", 6.02, 4.0, 0, (), FORECAST)
     first, *witnesses = heap_dump_text(taken).splitlines()
     for part in ("900 MB", "2.5 s", "6.0 s", "300 MB (gzip, 3.0 x)"):
         assert part in first
-    assert witnesses == ["  byte count: 7 there, 7 here", "  structure: whole"]
+    expected = ["  byte count: 7 there, 7 here", "  structure: whole", "  disk +900 MB for 4.0 s, now clean"]
+    assert witnesses == expected
 
 
 def test_a_dump_that_was_cut_or_left_something_behind_says_so() -> None:
-    taken = HeapDumpTaken(KEPT, JvmSays(9, 2.5), "direct", "by perl", 6.0, 2, (LEFT,), FORECAST)
+    taken = HeapDumpTaken(KEPT, JvmSays(9, 2.5), "direct", "by perl", 6.0, 4.0, 2, (LEFT,), FORECAST)
     text = heap_dump_text(taken)
     assert "continued 2 times" in text
     assert "left behind: /tmp/x; remove it with: rm -f /tmp/x  (there)" in text
@@ -112,7 +107,9 @@ def test_a_dump_that_was_cut_or_left_something_behind_says_so() -> None:
 
 def test_an_empty_dump_has_no_ratio_to_divide_by() -> None:
     empty = replace(KEPT, raw_bytes=0, stored_bytes=0)
-    assert "1.0 x" in heap_dump_text(HeapDumpTaken(empty, JvmSays(0, 0.1), "d", "", 1.0, 0, (), FORECAST))
+    assert "1.0 x" in heap_dump_text(
+        HeapDumpTaken(empty, JvmSays(0, 0.1), "d", "", 1.0, 0.5, 0, (), FORECAST)
+    )
 
 
 CLASSES = tuple(ClassCount(f"c.C{n}", 100 - n, 1_000_000 - n, None) for n in range(5))

@@ -1,0 +1,40 @@
+"""A capture is watched: from where, and what goes into its account."""
+
+from __future__ import annotations
+
+from jvmdiag.attach.rung import Scene, reach_of
+from jvmdiag.collect.job import Job, Progress
+from jvmdiag.impact.pause import MeteredSpeaker
+from jvmdiag.impact.watch import Watch, Watching
+from jvmdiag.model import Cost
+from jvmdiag.target import SshDockerTarget, SshTarget
+
+# A shorter wait needs no word.
+_SAID_FROM_S = 1.0
+# For a question of a second nobody waits for ten.
+_SHORT_S = 3.0
+
+
+def watch(job: Job, scene: Scene, watching: Watching) -> Watch:
+    """The watch over the JVM of `scene`, as the one who looked at it sees it."""
+    by_ssh = isinstance(job.target, SshTarget | SshDockerTarget)
+    return Watch(reach_of(scene.view, scene.jvm), scene.jvm.pid, watching, own_network=by_ssh)
+
+
+def cost_so_far(over: Watch, metered: MeteredSpeaker) -> Cost | None:
+    """What the question cost, as far as it is known some seconds later: an access log may still be late."""
+    begin, end = metered.asked_at_s, metered.answered_at_s
+    over.settle(begin, end, within_s=_SHORT_S)
+    return over.cost(begin, end)
+
+
+def cost_of_all(over: Watch, metered: MeteredSpeaker, progress: Progress) -> Cost | None:
+    """What the question cost, once all of it can be known: an access log is up to 11 s late. Ends the watch."""
+    begin, end = metered.asked_at_s, metered.answered_at_s
+    over.settle(begin, end)
+    wait_s = over.expected_wait_s(end)
+    if wait_s > _SAID_FROM_S:
+        progress.note(f"verified; the access log tells what it cost the requests, within {wait_s:.0f} s")
+    over.wait_for_log(end)
+    over.close()
+    return over.cost(begin, end)

@@ -1,0 +1,263 @@
+"""What a capture cost the traffic: rates before, during and after, of figures that were taken meanwhile. Pure."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from math import floor
+from statistics import median
+
+from jvmdiag.impact.prober import Probed
+from jvmdiag.impact.sample import Sample
+from jvmdiag.impact.traffic import INTERVAL_S, Timed
+from jvmdiag.model import Cost, CostSample, Dip, LoggedSecond, ProbeToll
+
+STILL_SHARE = 0.05
+RECOVERED_SHARE = 0.95
+# Tomcat empties its buffer every 10 s: a line that is older and not there yet will not come.
+LOG_DELAY_S = 11.0
+# Below that nobody was there whom the pause could stop.
+_TRAFFIC_PER_S = 1.0
+_BEFORE_S = 10.0
+_MOST_SAMPLES = 1200
+
+
+@dataclass(frozen=True)
+class Bin:
+    """A rate over the time from `begin_s` to `end_s`."""
+
+    begin_s: float
+    end_s: float
+    per_s: float
+
+    @property
+    def seconds(self) -> float:
+        return self.end_s - self.begin_s
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """All that was seen of a capture. Moments are those of this machine's monotonic clock.
+
+    `segments_count` is false where our own copy of the dump goes over the same network namespace.
+    """
+
+    timed: tuple[Timed, ...] = ()
+    segments_count: bool = True
+    log_path: str | None = None
+    requests: Mapping[int, int] = field(default_factory=dict)
+    errors: Mapping[int, int] = field(default_factory=dict)
+    unix_ahead_s: float | None = None
+    """What makes a moment of the log's Unix time."""
+    probed: tuple[Probed, ...] = ()
+    sampling_cpu_s: float | None = None
+    until_s: float = 0.0
+    """When it was looked at last."""
+
+    @property
+    def log_until(self) -> int:
+        """The first second of the log of which not all lines can be there yet."""
+        late = floor(self.until_s + self.unix_ahead_s - LOG_DELAY_S) if self.unix_ahead_s is not None else 0
+        return max(max(self.requests, default=0), late)
+
+
+def cost_of(seen: Seen, asked_s: float, answered_s: float, asked_at: str = "") -> Cost | None:
+    """What a question cost that was put at `asked_s`, which was `asked_at`; None where nothing was seen."""
+    if not seen.timed and not seen.probed:
+        return None
+    source, unit, bins = _rates(seen)
+    dip = dip_of(bins, asked_s, answered_s)
+    timed = seen.timed
+    began_s = timed[0].at_s if timed else asked_s
+    seconds = answered_s - asked_s
+    cpu_before = grown(timed, began_s, asked_s, lambda s: s.cpu_s)
+    cpu_during = grown(timed, asked_s, answered_s, lambda s: s.cpu_s)
+    return Cost(
+        asked_at=asked_at,
+        took_s=seconds,
+        source=source if dip else "",
+        unit=unit if dip else "",
+        traffic=dip,
+        rates=tuple(b.per_s for b in bins if b.begin_s >= asked_s - _BEFORE_S) if dip else (),
+        errors=_errors(seen, asked_s),
+        connections_dropped=_whole(grown(timed, asked_s, seen.until_s, lambda s: s.connections_dropped)),
+        probe=probe_toll(seen.probed, asked_s),
+        cpu_before=cpu_before / (asked_s - began_s) if cpu_before is not None else None,
+        cpu_during=cpu_during / seconds if cpu_during is not None else None,
+        throttled_s=grown(timed, asked_s, answered_s, lambda s: s.throttled_s),
+        running_most=max((t.sample.running for t in timed if t.sample.running is not None), default=None),
+        sampling_interval_s=INTERVAL_S,
+        sampling_cpu_s=seen.sampling_cpu_s,
+        sampled_s=timed[-1].at_s - began_s if timed else 0.0,
+        samples=_samples(timed, asked_s),
+        logged=_logged(seen, asked_s),
+    )
+
+
+def is_back(seen: Seen, asked_s: float, answered_s: float) -> bool:
+    """Whether nothing more is to be seen: the traffic is what it was, or there was none."""
+    dip = dip_of(_rates(seen)[2], asked_s, answered_s)
+    return dip is None or dip.recovered_s is not None
+
+
+def _rates(seen: Seen) -> tuple[str, str, tuple[Bin, ...]]:
+    """The best there is: what it was counted by, the unit, the rates."""
+    segments = segment_bins(seen.timed) if seen.segments_count else ()
+    logged: tuple[Bin, ...] = ()
+    if seen.unix_ahead_s is not None:
+        logged = log_bins(seen.requests, seen.log_until, -seen.unix_ahead_s)
+    per_segment = requests_per_segment(segments, logged)
+    if per_segment:
+        bins = tuple(Bin(b.begin_s, b.end_s, b.per_s * per_segment) for b in segments)
+        return f"access log {seen.log_path}, timed by TCP segments", "requests", bins
+    if any(b.per_s for b in logged):
+        return f"access log {seen.log_path}", "requests", logged
+    return "TCP segments sent", "segments", segments
+
+
+def segment_bins(timed: Sequence[Timed]) -> tuple[Bin, ...]:
+    """Data segments sent by the second, between each two samples; empty where the kernel does not count them."""
+    bins = []
+    for first, second in pairwise(timed):
+        a, b = first.sample.segments_out, second.sample.segments_out
+        if a is not None and b is not None and second.at_s > first.at_s:
+            bins.append(Bin(first.at_s, second.at_s, (b - a) / (second.at_s - first.at_s)))
+    return tuple(bins)
+
+
+def log_bins(requests: Mapping[int, int], until: int, ahead_s: float) -> tuple[Bin, ...]:
+    """Requests of each whole second from the first line's to before `until`; `ahead_s` makes Unix time ours.
+
+    The first second is left out: the log is read from somewhere in it.
+    """
+    first = min(requests, default=until)
+    return tuple(Bin(s + ahead_s, s + 1 + ahead_s, requests.get(s, 0)) for s in range(first + 1, until))
+
+
+def requests_per_segment(segments: Sequence[Bin], logged: Sequence[Bin]) -> float | None:
+    """By the seconds that both cover; None where they cover none with traffic."""
+    if not segments:
+        return None
+    both = [b for b in logged if segments[0].begin_s <= b.begin_s and b.end_s <= segments[-1].end_s]
+    sent = sum(_mean(segments, b.begin_s, b.end_s) * b.seconds for b in both)
+    return sum(b.per_s * b.seconds for b in both) / sent if sent else None
+
+
+def dip_of(bins: Sequence[Bin], begin_s: float, end_s: float) -> Dip | None:
+    """The dip around a capture that lasted from `begin_s` to `end_s`; None where there was no traffic before."""
+    before = [b for b in bins if begin_s - _BEFORE_S <= b.begin_s and b.end_s <= begin_s]
+    seconds = sum(b.seconds for b in before)
+    rate = sum(b.per_s * b.seconds for b in before) / seconds if seconds else 0.0
+    since = [b for b in bins if b.end_s > begin_s]
+    if rate < _TRAFFIC_PER_S or not since:
+        return None
+    at, count = _longest_still(since, rate * STILL_SHARE)
+    still_s = sum(b.seconds for b in since[at : at + count])
+    for edge in (since[at - 1 : at] if at else before[-1:], since[at + count : at + count + 1]):
+        still_s += sum(max(1 - b.per_s / rate, 0) * b.seconds for b in edge) if count else 0
+    return Dip(
+        before_per_s=rate,
+        during_per_s=_mean(since, begin_s, end_s),
+        lowest_per_s=min(b.per_s for b in since),
+        still_s=still_s,
+        recovered_s=_recovered_s(since, at, count, rate),
+    )
+
+
+def _mean(bins: Sequence[Bin], begin_s: float, end_s: float) -> float:
+    """By the share of each bin that lies within."""
+    shares = [(b.per_s, min(b.end_s, end_s) - max(b.begin_s, begin_s)) for b in bins if b.end_s > begin_s]
+    shares = [(rate, share) for rate, share in shares if share > 0]
+    seconds = sum(share for _, share in shares)
+    return sum(rate * share for rate, share in shares) / seconds if seconds else 0.0
+
+
+def _longest_still(bins: Sequence[Bin], limit_per_s: float) -> tuple[int, int]:
+    """Where the longest run at or below the limit begins, and of how many bins it is."""
+    best, run = (0, 0), 0
+    for at, one in enumerate(bins):
+        run = run + 1 if one.per_s <= limit_per_s else 0
+        best = max(best, (at + 1 - run, run), key=lambda found: found[1])
+    return best
+
+
+def _recovered_s(since: Sequence[Bin], at: int, count: int, rate: float) -> float | None:
+    if not count:
+        return 0.0
+    behind = (b for b in since[at + count :] if b.per_s >= rate * RECOVERED_SHARE)
+    first = next(behind, None)
+    return first.begin_s - since[at].begin_s if first else None
+
+
+def grown(
+    timed: Sequence[Timed], begin_s: float, end_s: float, counter: Callable[[Sample], float | None]
+) -> float | None:
+    """How much a counter grew from one moment to the other, between samples in proportion; None where it is
+    not published, or not seen at both."""
+    points = [(t.at_s, value) for t in timed if (value := counter(t.sample)) is not None]
+    if len(points) < 2 or end_s <= begin_s or begin_s < points[0][0] or end_s > points[-1][0] + INTERVAL_S:
+        return None
+    return _value_at(points, end_s) - _value_at(points, begin_s)
+
+
+def _value_at(points: Sequence[tuple[float, float]], at_s: float) -> float:
+    n = min(max(bisect_left(points, (at_s,)), 1), len(points) - 1)
+    (a_s, a), (b_s, b) = points[n - 1], points[n]
+    share = min(max((at_s - a_s) / (b_s - a_s), 0.0), 1.0) if b_s > a_s else 1.0
+    return a + (b - a) * share
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else round(value)
+
+
+def _errors(seen: Seen, asked_s: float) -> int | None:
+    if seen.unix_ahead_s is None or not seen.requests:
+        return None
+    begin = floor(asked_s + seen.unix_ahead_s)
+    return sum(count for second, count in seen.errors.items() if second >= begin)
+
+
+def probe_toll(probed: Sequence[Probed], begin_s: float) -> ProbeToll | None:
+    """None where the probe had no answer before the capture."""
+    before = [p.took_s for p in probed if p.began_s + p.took_s <= begin_s and not p.failed]
+    since = [p for p in probed if p.began_s + p.took_s > begin_s]
+    if not before or not since:
+        return None
+    return ProbeToll(median(before), max(p.took_s for p in since), sum(p.failed for p in since))
+
+
+def _samples(timed: Sequence[Timed], asked_s: float) -> tuple[CostSample, ...]:
+    """Not more than a reader can do with: of a capture of an hour every twelfth."""
+    kept = timed[:: max(-(-len(timed) // _MOST_SAMPLES), 1)]
+    return tuple(_cost_sample(t, asked_s) for t in kept)
+
+
+def _cost_sample(timed: Timed, asked_s: float) -> CostSample:
+    sample = timed.sample
+    return CostSample(
+        at_s=round(timed.at_s - asked_s, 3),
+        cpu_s=sample.cpu_s,
+        throttled_s=sample.throttled_s,
+        segments_out=sample.segments_out,
+        segments_resent=sample.resent,
+        received_bytes=sample.received_bytes,
+        sent_bytes=sample.sent_bytes,
+        connections_now=sample.established,
+        connections_dropped=sample.connections_dropped,
+        running_now=sample.running,
+        disk_busy_s=sample.disk_busy_s,
+        disk_written_bytes=sample.disk_written_bytes,
+    )
+
+
+def _logged(seen: Seen, asked_s: float) -> tuple[LoggedSecond, ...]:
+    if seen.unix_ahead_s is None or not seen.timed:
+        return ()
+    asked, first = asked_s + seen.unix_ahead_s, floor(seen.timed[0].at_s + seen.unix_ahead_s)
+    seconds = range(max(first, min(seen.requests, default=first) + 1), seen.log_until)
+    return tuple(
+        LoggedSecond(round(s - asked, 3), seen.requests.get(s, 0), seen.errors.get(s, 0)) for s in seconds
+    )

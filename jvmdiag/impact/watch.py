@@ -1,0 +1,131 @@
+"""What a capture does to the traffic, watched from before it begins until all is as it was."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from jvmdiag.attach.rung import Reach
+from jvmdiag.impact.prober import Prober
+from jvmdiag.impact.toll import LOG_DELAY_S, Seen, cost_of, is_back
+from jvmdiag.impact.traffic import Sampler
+from jvmdiag.model import Cost
+
+# A rate needs some quarters of a second; a target that does not answer must not hold up a capture.
+_BASELINE_S, _BASELINE_WITHIN_S = 2.0, 4.0
+_STEP_S = 0.1
+# Of a log that was written into a minute ago nothing is expected.
+_LOG_ALIVE_S = 30.0
+_BACK_WITHIN_S = 10.0
+_SHOWN_BEFORE_S = 30.0
+
+
+@dataclass(frozen=True)
+class Watching:
+    """What is to be watched: the kernel's figures on the target, and a URL that is asked from here."""
+
+    sample: bool = False
+    probe: str | None = None
+
+
+UNWATCHED = Watching()
+
+
+class Watch:
+    """Watches process `pid` of `reach` as long as the context lasts. Nothing of it raises.
+
+    `own_network`: whether what we copy goes over the network namespace of a place that is reached like this
+    one, so that its segments are no measure where the JVM shares it.
+    """
+
+    def __init__(self, reach: Reach, pid: int, watching: Watching, *, own_network: bool) -> None:
+        self._own_network = own_network
+        self._sampler = Sampler(reach, pid) if watching.sample else None
+        self._prober = Prober(watching.probe) if watching.probe else None
+        self._since_s = time.monotonic()
+
+    def begin(self) -> None:
+        """Wait until there is something to compare with: two seconds of the time before."""
+        until = self._since_s + _BASELINE_WITHIN_S
+        while self._has_too_little() and time.monotonic() < until:
+            time.sleep(_STEP_S)
+        for one in (self._sampler, self._prober):
+            if one is not None:
+                one.keep_all = True
+
+    def _has_too_little(self) -> bool:
+        now = time.monotonic()
+        timed = self._sampler.timed if self._sampler and not self._sampler.over else None
+        if timed is not None:
+            return not timed or now - timed[0].at_s < _BASELINE_S
+        return self._prober is not None and now - self._since_s < _BASELINE_S
+
+    def expected_wait_s(self, answered_s: float) -> float:
+        """How long `wait_for_log` takes at most: its lines come up to 11 s late."""
+        return max(answered_s + LOG_DELAY_S - time.monotonic(), 0) if self._log_is_alive else 0.0
+
+    @property
+    def _log_is_alive(self) -> bool:
+        sampler, now = self._sampler, time.monotonic()
+        if sampler is None or sampler.over or sampler.log.last is None:
+            return False
+        unix_s = sampler.unix_s(now)
+        return unix_s is not None and unix_s - sampler.log.last < _LOG_ALIVE_S
+
+    def settle(self, asked_s: float, answered_s: float, *, within_s: float = _BACK_WITHIN_S) -> None:
+        """Wait until the traffic is what it was before a question that was put and answered then."""
+        while time.monotonic() < answered_s + within_s and not self._is_back(asked_s, answered_s):
+            time.sleep(_STEP_S)
+
+    def wait_for_log(self, answered_s: float) -> None:
+        """Wait until the access log can be complete."""
+        while self.expected_wait_s(answered_s) and not self._log_reaches(answered_s + 1):
+            time.sleep(_STEP_S)
+
+    def cost(self, asked_s: float, answered_s: float) -> Cost | None:
+        """What a question cost that was put and answered then, as far as it can be seen by now; None where
+        nothing could. What the sampling took is known once this is closed."""
+        moment = datetime.fromtimestamp(time.time() - time.monotonic() + asked_s, timezone.utc)
+        asked_at = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return cost_of(self._seen(asked_s), asked_s, answered_s, asked_at)
+
+    def _is_back(self, asked_s: float, answered_s: float) -> bool:
+        if self._sampler is None or self._sampler.over:
+            return True
+        seen = self._seen(asked_s)
+        return bool(seen.timed) and seen.timed[-1].at_s > answered_s and is_back(seen, asked_s, answered_s)
+
+    def _log_reaches(self, at_s: float) -> bool:
+        assert self._sampler is not None
+        unix_s, last = self._sampler.unix_s(at_s), self._sampler.log.last
+        return unix_s is not None and last is not None and last >= unix_s
+
+    def _seen(self, asked_s: float) -> Seen:
+        sampler = self._sampler
+        probed = tuple(self._prober.seen) if self._prober else ()
+        if sampler is None:
+            return Seen(probed=probed, until_s=time.monotonic())
+        return Seen(
+            timed=tuple(one for one in sampler.timed if one.at_s > asked_s - _SHOWN_BEFORE_S),
+            segments_count=not (self._own_network and sampler.shares_network is not False),
+            log_path=sampler.log_path,
+            requests=dict(sampler.log.requests),
+            errors=dict(sampler.log.errors),
+            unix_ahead_s=sampler.unix_s(0.0),
+            probed=probed,
+            sampling_cpu_s=sampler.own_cpu_s,
+            until_s=time.monotonic(),
+        )
+
+    def close(self) -> None:
+        """Watch no more. A second call does nothing."""
+        for one in (self._sampler, self._prober):
+            if one is not None:
+                one.close()
+
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,166 @@
+"""From figures to what it cost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from jvmdiag.impact.prober import Probed
+from jvmdiag.impact.sample import Sample
+from jvmdiag.impact.toll import (
+    Bin,
+    Seen,
+    cost_of,
+    dip_of,
+    grown,
+    is_back,
+    log_bins,
+    probe_toll,
+    segment_bins,
+)
+from jvmdiag.impact.traffic import Timed
+
+
+def bins(*rates: float, begin_s: float = 0.0, seconds: float = 0.25) -> list[Bin]:
+    return [Bin(begin_s + n * seconds, begin_s + (n + 1) * seconds, rate) for n, rate in enumerate(rates)]
+
+
+def test_a_pause_that_begins_and_ends_within_bins_is_measured_to_their_shares() -> None:
+    # 200/s; still from 2.1 s to 3.9 s.
+    rates = [200.0] * 8 + [80.0] + [0.0] * 6 + [80.0] + [200.0] * 8
+    dip = dip_of(bins(*rates), 2.0, 4.0)
+    assert dip is not None
+    assert dip.before_per_s == pytest.approx(200)
+    assert dip.lowest_per_s == 0
+    assert dip.still_s == pytest.approx(1.8)
+    assert dip.during_per_s == pytest.approx(20)
+    assert dip.recovered_s == pytest.approx(1.75)
+
+
+def test_a_rate_that_never_comes_back_has_no_recovery_and_no_dip_recovers_at_once() -> None:
+    gone = dip_of(bins(*[200.0] * 8, *[0.0] * 8), 2.0, 3.0)
+    steady = dip_of(bins(*[200.0] * 16), 2.0, 3.0)
+    assert gone and steady
+    assert gone.recovered_s is None
+    assert (steady.still_s, steady.recovered_s) == (0, 0)
+
+
+def test_where_nobody_was_there_nothing_is_said() -> None:
+    assert dip_of(bins(*[0.2] * 16), 2.0, 3.0) is None
+    assert dip_of([], 2.0, 3.0) is None
+
+
+def test_bins_of_samples_and_of_a_log() -> None:
+    samples = [Sample(float(at), 0.0, at * 100, 0, 0, None, None, None, None, None) for at in (0, 1, 3)]
+    timed = [Timed(sample.uptime_s + 10, sample) for sample in samples]
+    assert segment_bins(timed) == (Bin(10, 11, 100), Bin(11, 13, 100))
+    assert log_bins({100: 7, 101: 30, 103: 5}, 104, -90.0) == (
+        Bin(11, 12, 30),
+        Bin(12, 13, 0),
+        Bin(13, 14, 5),
+    )
+
+
+def test_the_probe_waits_as_long_as_the_pause() -> None:
+    probed = [Probed(n / 10, 0.002, 200) for n in range(20)]
+    probed += [Probed(2.0, 1.502, 200), Probed(3.502, 0.002, 503), Probed(3.6, 0.002, None)]
+    toll = probe_toll(probed, 2.0)
+    assert toll is not None
+    assert toll.stopped_s == pytest.approx(1.5)
+    assert toll.errors == 2
+    assert probe_toll(probed[20:], 2.0) is None
+
+
+def sampled(at_s: float, segments: int, cpu_s: float = 0.0) -> Timed:
+    return Timed(at_s, Sample(at_s, cpu_s, segments, 0, 0, 0, 0.0, 1, 0, 1))
+
+
+def still_from_4_to_6() -> tuple[Timed, ...]:
+    """400 segments a second from 0 s to 12 s, none from 4 s to 6 s; half a CPU, and one and a half meanwhile."""
+    times = [n / 4 for n in range(49)]
+    return tuple(
+        sampled(
+            at,
+            round(400 * (min(at, 4) + max(at - 6, 0))),
+            at / 2 + min(max(at - 4, 0), 2),
+        )
+        for at in times
+    )
+
+
+# The clock here is the Unix time less 1000 s; the log begins in the middle of its first second.
+LOGGED = {995: 17, **dict.fromkeys(range(996, 1004), 200), **dict.fromkeys(range(1006, 1012), 200)}
+
+
+def test_requests_come_from_the_log_and_their_time_from_the_segments() -> None:
+    seen = Seen(
+        timed=still_from_4_to_6(),
+        log_path="/log",
+        requests=LOGGED,
+        errors={1002: 5, 1006: 3},
+        unix_ahead_s=1000.0,
+        until_s=12.2,
+    )
+    cost = cost_of(seen, 4.0, 6.0)
+    assert cost is not None and cost.traffic is not None
+    assert cost.source == "access log /log, timed by TCP segments"
+    assert cost.traffic.before_per_s == pytest.approx(200)
+    assert cost.traffic.during_per_s == 0
+    assert cost.traffic.still_s == pytest.approx(2.0)
+    assert cost.traffic.recovered_s == pytest.approx(2.0)
+    assert cost.errors == 3
+    assert cost.cpu_before == pytest.approx(0.5)
+    assert cost.cpu_during == pytest.approx(1.5)
+    assert [second.at_s for second in cost.logged] == [n - 4.0 for n in range(11)]
+    assert cost.samples[0].at_s == -4.0
+    assert is_back(seen, 4.0, 6.0)
+
+
+def test_where_our_own_copy_goes_over_the_same_network_the_log_alone_counts() -> None:
+    seen = Seen(
+        timed=still_from_4_to_6(),
+        segments_count=False,
+        log_path="/log",
+        requests=LOGGED,
+        unix_ahead_s=1000.0,
+        until_s=12.2,
+    )
+    cost = cost_of(seen, 4.0, 6.0)
+    assert cost is not None and cost.traffic is not None
+    assert cost.source == "access log /log"
+    assert (cost.traffic.before_per_s, cost.traffic.still_s) == (200, 2)
+    without = cost_of(replace(seen, requests={}, unix_ahead_s=None), 4.0, 6.0)
+    assert without is not None
+    assert (without.traffic, without.errors) == (None, None)
+
+
+def test_without_a_log_segments_are_what_is_counted() -> None:
+    cost = cost_of(Seen(timed=still_from_4_to_6(), until_s=12.0), 4.0, 6.0)
+    assert cost is not None and cost.traffic is not None
+    assert (cost.unit, cost.traffic.before_per_s) == ("segments", 400)
+    assert not is_back(Seen(timed=still_from_4_to_6()[:24], until_s=5.9), 4.0, 6.0)
+
+
+def test_a_log_that_falls_silent_is_complete_eleven_seconds_later() -> None:
+    early = Seen(requests={1000: 5}, unix_ahead_s=1000.0, until_s=5.0)
+    assert (early.log_until, replace(early, until_s=20.0).log_until) == (1000, 1009)
+
+
+def test_a_counter_that_was_not_seen_at_both_ends_is_not_guessed() -> None:
+    timed = still_from_4_to_6()
+    assert grown(timed, 4.0, 6.0, lambda s: s.cpu_s) == pytest.approx(3.0)
+    assert grown(timed, 4.0, 13.0, lambda s: s.cpu_s) is None
+    assert grown(timed, -1.0, 6.0, lambda s: s.cpu_s) is None
+    assert grown(timed, 4.0, 6.0, lambda s: None) is None
+
+
+def test_nothing_seen_is_no_cost() -> None:
+    assert cost_of(Seen(), 4.0, 6.0) is None
+
+
+def test_of_a_long_capture_a_reader_gets_a_thousand_samples() -> None:
+    timed = tuple(sampled(n / 4, n) for n in range(5000))
+    cost = cost_of(Seen(timed=timed, until_s=1250.0), 600.0, 1000.0)
+    assert cost is not None
+    assert 900 < len(cost.samples) <= 1200
