@@ -2,6 +2,7 @@
 
 JvmdiagError                     1   (never raised itself)
 ├── BadRequest                   2   the command line does not make sense
+├── MissingExtra                 3   it takes a package that is not installed
 ├── TargetError
 │   ├── NoSuchTarget            10   no container of that name
 │   ├── TargetNotRunning        11   the container is stopped, restarting or dead
@@ -46,6 +47,7 @@ JvmdiagError                     1   (never raised itself)
 │   ├── WouldBeKilled           72   the dump would get the target killed: its memory limit, its health probe
 │   └── DumpUnderWay            73   somebody else is taking a dump of this JVM
 ├── Declined                    70   not confirmed
+├── LoadFailed                  80   the load generator ended, or got no answer
 └── Stopped
     ├── Interrupted            130   Ctrl-C
     └── Terminated             143   SIGTERM
@@ -75,6 +77,12 @@ class BadRequest(JvmdiagError):
     """The command line does not make sense."""
 
     exit_code = 2
+
+
+class MissingExtra(JvmdiagError):
+    """It takes a package that is not installed."""
+
+    exit_code = 3
 
 
 class TargetError(JvmdiagError):
@@ -325,6 +333,12 @@ class Declined(JvmdiagError):
     """Not confirmed."""
 
     exit_code = 70
+
+
+class LoadFailed(JvmdiagError):
+    """The load generator ended, or got no answer."""
+
+    exit_code = 80
 
 
 class Stopped(JvmdiagError):

@@ -13,7 +13,7 @@ from datetime import datetime
 from jvmdiag.attach.rung import Reach, Scene, Speaker, reach_of
 from jvmdiag.capture.choose import with_speaker
 from jvmdiag.capture.heap import HeapDump, JvmSays
-from jvmdiag.collect.job import Job, Journal, Progress, file_name, now
+from jvmdiag.collect.job import Job, Journal, Progress, file_name, moment_of, now
 from jvmdiag.collect.keep import Origin, add_cost, artifact, require_agreement, write_account
 from jvmdiag.collect.price import NO_TERMS, Offer, Terms, agree, remember
 from jvmdiag.collect.scene import open_scene, see
@@ -62,6 +62,10 @@ class HeapDumpTaken:
     method: str
     detail: str
     total_s: float
+    asked_at: datetime
+    """When the JVM was asked, by the clock of this machine."""
+    took_s: float
+    """How long it took to answer."""
     on_disk_s: float
     """How long the target's disk held the file; it still does where that is among `left_behind`."""
     resumed: int
@@ -137,6 +141,8 @@ class _Taking:
             method=metered.method,
             detail=metered.detail,
             total_s=time.monotonic() - clock,
+            asked_at=moment_of(metered.asked_at_s),
+            took_s=metered.asked_s,
             on_disk_s=on_disk_s,
             resumed=dump.resumed,
             left_behind=left,

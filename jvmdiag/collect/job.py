@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -57,6 +58,11 @@ class Progress:
 
 def now() -> datetime:
     return datetime.now(timezone.utc)
+
+
+def moment_of(at_s: float) -> datetime:
+    """A moment of this machine's monotonic clock that is not long ago."""
+    return datetime.fromtimestamp(time.time() - time.monotonic() + at_s, timezone.utc)
 
 
 def file_name(target: Target, what: str, moment: datetime, suffix: str) -> str:

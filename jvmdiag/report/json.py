@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from datetime import datetime
 from enum import Enum
 from pathlib import PurePath
 from typing import Any
@@ -67,4 +68,6 @@ def _plain(value: Any) -> Any:
         return value.__name__
     if isinstance(value, PurePath):
         return str(value)
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     raise TypeError(f"no JSON for {type(value).__name__}")

@@ -25,10 +25,11 @@ ARROWS: dict[str, frozenset[str]] = {
     "attach": BASE | {"hosts", "jvm"},
     "capture": BASE | {"hosts", "attach"},
     "impact": BASE | {"units", "hosts", "attach", "jvm"},
-    "collect": BASE | {"target", "units", "hosts", "jvm", "attach", "capture", "impact", "transfer"},
-    "report": BASE | {"units", "jvm", "capture", "impact", "transfer", "collect"},
+    "load": BASE,
+    "collect": BASE | {"target", "units", "hosts", "jvm", "attach", "capture", "impact", "load", "transfer"},
+    "report": BASE | {"units", "jvm", "capture", "impact", "load", "transfer", "collect"},
     "cli": BASE
-    | {"target", "units", "hosts", "attach", "capture", "impact", "transfer", "collect", "report"},
+    | {"target", "units", "hosts", "attach", "capture", "impact", "load", "transfer", "collect", "report"},
 }
 # Of the hosts, the rooms above know the seam and the place; adapters stay behind it.
 HOST_MODULES: dict[str, frozenset[str]] = {
@@ -49,6 +50,8 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "zstandard": ("transfer/codec.py",),
     "typer": ("cli/",),
     "tqdm": ("cli/progress.py",),
+    "locust": ("load/scenarios.py", "load/recorder.py"),  # run in a process of its own
+    "matplotlib": ("load/plot.py",),
     "tomli": ("cli/config.py",),
     "tomllib": ("cli/config.py",),  # not of the standard library before 3.11
 }

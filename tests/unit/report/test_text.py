@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timezone
 
 import pytest
 
@@ -89,8 +90,13 @@ def test_a_deadlock_stands_out_in_the_line_of_its_dump(deadlock: bool) -> None:
 FORECAST = Forecast(1.5, 3.0, "by a test")
 
 
+ASKED = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+
+
 def test_a_dump_that_was_taken_shows_its_price_and_its_witnesses() -> None:
-    taken = HeapDumpTaken(KEPT, JvmSays(900_000_000, 2.5), "direct", "by perl", 6.02, 4.0, 0, (), FORECAST)
+    taken = HeapDumpTaken(
+        KEPT, JvmSays(900_000_000, 2.5), "direct", "by perl", 6.02, ASKED, 2.6, 4.0, 0, (), FORECAST
+    )
     first, *witnesses = heap_dump_text(taken).splitlines()
     for part in ("900 MB", "2.5 s", "6.0 s", "300 MB (gzip, 3.0 x)"):
         assert part in first
@@ -99,7 +105,9 @@ def test_a_dump_that_was_taken_shows_its_price_and_its_witnesses() -> None:
 
 
 def test_a_dump_that_was_cut_or_left_something_behind_says_so() -> None:
-    taken = HeapDumpTaken(KEPT, JvmSays(9, 2.5), "direct", "by perl", 6.0, 4.0, 2, (LEFT,), FORECAST)
+    taken = HeapDumpTaken(
+        KEPT, JvmSays(9, 2.5), "direct", "by perl", 6.0, ASKED, 2.6, 4.0, 2, (LEFT,), FORECAST
+    )
     text = heap_dump_text(taken)
     assert "continued 2 times" in text
     assert "left behind: /tmp/x; remove it with: rm -f /tmp/x  (there)" in text
@@ -108,7 +116,7 @@ def test_a_dump_that_was_cut_or_left_something_behind_says_so() -> None:
 def test_an_empty_dump_has_no_ratio_to_divide_by() -> None:
     empty = replace(KEPT, raw_bytes=0, stored_bytes=0)
     assert "1.0 x" in heap_dump_text(
-        HeapDumpTaken(empty, JvmSays(0, 0.1), "d", "", 1.0, 0.5, 0, (), FORECAST)
+        HeapDumpTaken(empty, JvmSays(0, 0.1), "d", "", 1.0, ASKED, 0.1, 0.5, 0, (), FORECAST)
     )
 
 

@@ -1,0 +1,115 @@
+"""A heap dump under load, on a system that nobody depends on: what it does to each kind of request."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from jvmdiag.collect.heap import HeapDumpRequest, HeapDumpTaken, take_heap_dump
+from jvmdiag.collect.job import Job, Journal, Progress, file_name, now
+from jvmdiag.errors import Declined
+from jvmdiag.load.outcome import Endpoint, Request, by_endpoint
+from jvmdiag.load.plot import plot
+from jvmdiag.load.running import LoadSpec, require_locust, running_load
+from jvmdiag.transfer.manifest import utc
+from jvmdiag.transfer.sink import PartialFile, private_directory
+
+SCHEMA = "jvmdiag.rehearsal/1"
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What is rehearsed: the load, how long it goes on before and after, and the heap dump."""
+
+    load: LoadSpec
+    before_s: float
+    after_s: float
+    heap_dump: HeapDumpRequest
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """What came of it. Paths of the two files; times in seconds, `asked_at` in ISO 8601."""
+
+    document: str
+    picture: str
+    target: str
+    url: str
+    scenario: str
+    users: int
+    asked_at: str
+    took_s: float
+    endpoints: tuple[Endpoint, ...]
+    dump: HeapDumpTaken
+
+
+def rehearse(
+    job: Job, rehearsal: Rehearsal, journal: Journal, progress: Progress, agreed: Callable[[LoadSpec], bool]
+) -> Rehearsed:
+    """Load, a heap dump, load; then what each endpoint gave before, meanwhile and after.
+
+    `agreed` is asked before anything that is not this machine is loaded. Raises Declined, MissingExtra,
+    LoadFailed, and all that a heap dump raises.
+    """
+    require_locust()
+    private_directory(job.output)
+    if not agreed(rehearsal.load):
+        raise Declined("no load was made", why="it was not confirmed")
+    with running_load(rehearsal.load) as load:
+        progress.note(f"{rehearsal.load.users} callers of {rehearsal.load.url}, for {rehearsal.before_s:g} s")
+        load.wait(rehearsal.before_s)
+        taken = take_heap_dump(job, rehearsal.heap_dump, journal, progress)
+        progress.note(f"the dump is here; {rehearsal.after_s:g} s more of load")
+        load.wait(rehearsal.after_s)
+        requests, until_s = load.requests(), now().timestamp()
+    return _rehearsed(job, rehearsal, taken, requests, until_s)
+
+
+def _rehearsed(
+    job: Job, rehearsal: Rehearsal, taken: HeapDumpTaken, requests: tuple[Request, ...], until_s: float
+) -> Rehearsed:
+    spec, asked_s = rehearsal.load, taken.asked_at.timestamp()
+    name = file_name(job.target, "rehearsal", taken.asked_at, "")
+    document, picture = job.output / f"{name}.json", job.output / f"{name}.png"
+    came = Rehearsed(
+        document=str(document),
+        picture=str(picture),
+        target=str(job.target),
+        url=spec.url,
+        scenario=spec.locustfile.name if spec.locustfile else spec.scenario.value,
+        users=spec.users,
+        asked_at=utc(taken.asked_at),
+        took_s=taken.took_s,
+        endpoints=by_endpoint(requests, requests[0].ended_s, asked_s, asked_s + taken.took_s, until_s),
+        dump=taken,
+    )
+    _write(document, came, requests, asked_s)
+    title = f"heap dump of {job.target}, {spec.users} callers ({came.scenario})"
+    plot(picture, title, requests, asked_s, taken.took_s, until_s)
+    picture.chmod(0o600)
+    return came
+
+
+def _write(path: Path, came: Rehearsed, requests: tuple[Request, ...], asked_s: float) -> None:
+    """The result, and each request: its end in seconds from the question, how long it took, which, failed or not."""
+    rows = [[round(r.ended_s - asked_s, 4), round(r.took_s, 4), r.endpoint, r.failed] for r in requests]
+    dump = {"file": Path(came.dump.artifact.path).name}
+    if came.dump.pause:
+        dump |= {"pause": asdict(came.dump.pause)}  # type: ignore[dict-item]
+    content = {
+        "schema": SCHEMA,
+        "target": came.target,
+        "url": came.url,
+        "scenario": came.scenario,
+        "users": came.users,
+        "asked_at": came.asked_at,
+        "took_s": came.took_s,
+        "endpoints": [asdict(endpoint) for endpoint in came.endpoints],
+        "dump": dump,
+        "requests": rows,
+    }
+    with PartialFile(path.parent, path.name) as file:
+        file.write(json.dumps(content, ensure_ascii=False).encode() + b"\n")
+        file.commit()

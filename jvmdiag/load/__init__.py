@@ -1,0 +1,1 @@
+"""Load that is made on purpose, for systems that nobody depends on."""

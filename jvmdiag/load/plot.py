@@ -1,0 +1,54 @@
+"""A rehearsal as a picture: requests by the second and the longest wait, the time of the dump shaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jvmdiag.errors import MissingExtra
+from jvmdiag.load.outcome import steps
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jvmdiag.load.outcome import Request
+
+_STEP_S = 0.25
+_SIZE_IN = (10, 5.5)
+
+
+def plot(
+    path: Path, title: str, requests: Sequence[Request], asked_s: float, took_s: float, until_s: float
+) -> None:
+    """Write a PNG. Times are Unix time; on the picture 0 is the question. Raises MissingExtra, OSError."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MissingExtra(
+            "there is no matplotlib to draw with", advice="install it: pip install 'jvmdiag[load]'"
+        ) from None
+    began_s = requests[0].ended_s
+    rows = steps(requests, began_s, until_s, _STEP_S)
+    at = [begin + began_s - asked_s for begin, _, _ in rows]
+    figure = Figure(figsize=_SIZE_IN, layout="constrained")
+    FigureCanvasAgg(figure)
+    rates, waits = figure.subplots(2, 1, sharex=True)
+    figure.suptitle(title)
+    rates.step(at, [rate for _, rate, _ in rows], where="post", color="tab:blue")
+    rates.set_ylabel("requests / s")
+    rates.set_ylim(bottom=0)
+    waits.plot(
+        [second for second, (_, _, longest) in zip(at, rows, strict=True) if longest is not None],
+        [longest * 1000 for _, _, longest in rows if longest is not None],
+        ".",
+        color="tab:red",
+    )
+    waits.set_yscale("log")
+    waits.set_ylabel("longest answer, ms")
+    waits.set_xlabel("seconds from the question to the JVM")
+    for axes in (rates, waits):
+        axes.axvspan(0, took_s, color="0.85", label="the JVM deals with it")
+        axes.grid(alpha=0.3)
+    rates.legend(loc="lower left")
+    figure.savefig(path, dpi=110)

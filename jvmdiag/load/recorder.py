@@ -1,0 +1,23 @@
+"""A locustfile without users: a line for each request that any other locustfile makes. Run by Locust, never imported.
+
+A line of _JVMDIAG_LOAD_LOG is a JSON list: Unix time of the end, seconds it took, method and name, whether it failed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from locust import events
+
+# A line at a time: what was recorded stays where Locust is killed.
+_LOG = Path(os.environ["_JVMDIAG_LOAD_LOG"]).open("a", buffering=1, encoding="utf-8")  # noqa: SIM115
+
+
+@events.request.add_listener  # type: ignore[untyped-decorator]
+def _record(request_type: str, name: str, response_time: float, exception: object, **_: Any) -> None:
+    line = [time.time(), response_time / 1000, f"{request_type} {name}", exception is not None]
+    _LOG.write(json.dumps(line) + "\n")

@@ -1,0 +1,167 @@
+"""Locust in a process of its own: it changes the interpreter it runs in (gevent), and must not change ours."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from jvmdiag.errors import BadRequest, LoadFailed, MissingExtra
+from jvmdiag.load.outcome import Request, parse_requests
+
+_HERE = Path(__file__).parent
+_FIRST_WITHIN_S = 30.0
+_END_S = 10.0
+_STEP_S = 0.1
+
+
+class Scenario(str, Enum):
+    """What each caller asks for; `mixed` is one of each in turn."""
+
+    GET = "get"
+    POST = "post"
+    DELETE = "delete"
+    MIXED = "mixed"
+
+
+@dataclass(frozen=True)
+class LoadSpec:
+    """A load: `users` callers of `url`, each with a request (or a round of them) every `pace_s` seconds.
+
+    `locustfile` is somebody's own: its users and their pace count then, and of the URL only the host.
+    """
+
+    url: str
+    scenario: Scenario = Scenario.GET
+    users: int = 10
+    pace_s: float = 0.1
+    body_bytes: int = 4096
+    locustfile: Path | None = None
+
+    @property
+    def host(self) -> str:
+        """Scheme, name and port. Raises BadRequest for what is no http or https URL."""
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise BadRequest(f"--url {self.url!r} is no URL", advice="as in: --url http://web:8080/orders")
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def path(self) -> str:
+        parts = urlsplit(self.url)
+        return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether it stays on this machine, as far as the name says."""
+        return urlsplit(self.url).hostname in ("localhost", "127.0.0.1", "::1")
+
+
+class Load:
+    """A load that goes on. `requests()` is what came of it so far."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path, said: Path) -> None:
+        self._process = process
+        self._log = log
+        self._said = said
+
+    def requests(self) -> tuple[Request, ...]:
+        with self._log.open(encoding="utf-8", errors="replace") as file:
+            return parse_requests(file)
+
+    def require_alive(self) -> None:
+        """Raises LoadFailed, with Locust's last words, where it has ended."""
+        if self._process.poll() is not None:
+            lines = self._said.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            why = lines[-1] if lines else f"exit code {self._process.returncode}"
+            raise LoadFailed("Locust ended", why=why, advice=tuple(lines[-6:-1]))
+
+    def wait(self, seconds: float) -> None:
+        """Let it go on for so long. Raises LoadFailed where it does not."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self.require_alive()
+            time.sleep(min(_STEP_S, max(until - time.monotonic(), 0)))
+
+    def wait_for_first(self) -> None:
+        """Until the first answer is there. Raises LoadFailed where none comes."""
+        until = time.monotonic() + _FIRST_WITHIN_S
+        while not self.requests():
+            self.require_alive()
+            if time.monotonic() > until:
+                raise LoadFailed("the load got no answer", why=f"none within {_FIRST_WITHIN_S:.0f} s")
+            time.sleep(_STEP_S)
+
+
+def require_locust() -> None:
+    """Raises MissingExtra where Locust is not installed."""
+    if find_spec("locust") is None:
+        raise MissingExtra(
+            "there is no Locust to make the load with", advice="install it: pip install 'jvmdiag[load]'"
+        )
+
+
+@contextmanager
+def running_load(spec: LoadSpec) -> Iterator[Load]:
+    """The load, from its first answer until the context is left. Raises BadRequest, MissingExtra, LoadFailed."""
+    require_locust()
+    host = spec.host
+    if spec.locustfile and not spec.locustfile.is_file():
+        raise BadRequest(f"there is no locustfile {spec.locustfile}")
+    with tempfile.TemporaryDirectory(prefix="jvmdiag-load-") as folder:
+        log, said = Path(folder) / "requests", Path(folder) / "said"
+        log.touch()
+        with said.open("wb") as out, _started(_argv(spec, host), _environment(spec, log), out) as process:
+            load = Load(process, log, said)
+            load.wait_for_first()
+            yield load
+
+
+@contextmanager
+def _started(argv: list[str], environment: dict[str, str], out: object) -> Iterator[subprocess.Popen[bytes]]:
+    # A session of its own: Ctrl-C in the terminal reaches jvmdiag, which ends it in order.
+    process = subprocess.Popen(
+        argv,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=out,  # type: ignore[call-overload]
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _argv(spec: LoadSpec, host: str) -> list[str]:
+    files = f"{spec.locustfile or _HERE / 'scenarios.py'},{_HERE / 'recorder.py'}"
+    count = str(spec.users)
+    options = ["--headless", "--skip-log-setup", "--users", count, "--spawn-rate", count, "--host", host]
+    return [sys.executable, "-m", "locust", "-f", files, *options]
+
+
+def _environment(spec: LoadSpec, log: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        "_JVMDIAG_LOAD_LOG": str(log),
+        "_JVMDIAG_LOAD_SCENARIO": spec.scenario.value,
+        "_JVMDIAG_LOAD_PATH": spec.path,
+        "_JVMDIAG_LOAD_PACE_S": str(spec.pace_s),
+        "_JVMDIAG_LOAD_BODY_BYTES": str(spec.body_bytes),
+    }

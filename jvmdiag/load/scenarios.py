@@ -1,0 +1,38 @@
+"""The locustfile of jvmdiag: GET, binary POST, DELETE or all three on one path. Run by Locust, never imported.
+
+_JVMDIAG_LOAD_SCENARIO, _JVMDIAG_LOAD_PATH, _JVMDIAG_LOAD_PACE_S and _JVMDIAG_LOAD_BODY_BYTES say what; they are
+set by jvmdiag/load/running.py.
+"""
+
+from __future__ import annotations
+
+import os
+
+from locust import FastHttpUser, constant_pacing, task
+
+SCENARIO = os.environ["_JVMDIAG_LOAD_SCENARIO"]
+PATH = os.environ["_JVMDIAG_LOAD_PATH"]
+BODY = os.urandom(int(os.environ["_JVMDIAG_LOAD_BODY_BYTES"]))
+BINARY = {"Content-Type": "application/octet-stream"}
+
+
+class Caller(FastHttpUser):
+    """One caller at a constant pace: a pause of the server is followed by no burst."""
+
+    wait_time = constant_pacing(float(os.environ["_JVMDIAG_LOAD_PACE_S"]))
+
+    def get(self) -> None:
+        self.client.get(PATH)
+
+    def post(self) -> None:
+        # Bytes go through as they are; its hints know of text and forms alone.
+        self.client.post(PATH, data=BODY, headers=BINARY)  # type: ignore[arg-type]
+
+    def delete(self) -> None:
+        self.client.delete(PATH, headers=BINARY)
+
+    @task
+    def turn(self) -> None:
+        """One request, or one of each kind in turn."""
+        for kind in ("get", "post", "delete") if SCENARIO == "mixed" else (SCENARIO,):
+            getattr(self, kind)()

@@ -1,0 +1,46 @@
+"""What a load is made of, and what is said where it cannot be made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jvmdiag.errors import BadRequest, LoadFailed
+from jvmdiag.load.running import LoadSpec, running_load
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "path", "here"),
+    [
+        ("http://web:8080/orders?x=1", "http://web:8080", "/orders?x=1", False),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080", "/", True),
+        ("https://[::1]/a", "https://[::1]", "/a", True),
+    ],
+)
+def test_a_url_is_a_host_and_a_path(url: str, host: str, path: str, here: bool) -> None:
+    spec = LoadSpec(url)
+    assert (spec.host, spec.path, spec.is_loopback) == (host, path, here)
+
+
+@pytest.mark.parametrize("url", ["web:8080", "ftp://web/", "http://", ""])
+def test_what_is_no_url_is_refused_before_anything_starts(url: str) -> None:
+    with pytest.raises(BadRequest, match="--url"), running_load(LoadSpec(url)):
+        pass
+
+
+def test_a_locustfile_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    spec = LoadSpec("http://127.0.0.1:1/", locustfile=tmp_path / "none.py")
+    with pytest.raises(BadRequest, match="no locustfile"), running_load(spec):
+        pass
+
+
+def test_locusts_own_words_are_passed_on_where_it_ends(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.py"
+    broken.write_text("raise ValueError('a mistake in it')\n", encoding="utf-8")
+    with (
+        pytest.raises(LoadFailed) as caught,
+        running_load(LoadSpec("http://127.0.0.1:1/", locustfile=broken)),
+    ):
+        pass
+    assert "a mistake in it" in caught.value.why
