@@ -307,7 +307,7 @@ class Cost:
     unit: str = ""
     traffic: Dip | None = None
     rates: tuple[float, ...] = ()
-    """The rate from before the question to the end, in steps of a quarter or a whole second."""
+    """The rate from before the question to the end, in steps of 0.4 s or a whole second."""
     errors: int | None = None
     """Requests that the access log has with a 5xx, from the question on."""
     connections_dropped: int | None = None

@@ -124,7 +124,7 @@ Sample = Annotated[
     bool,
     typer.Option(
         "--sample/--no-sample",
-        help="Watch what it does to the traffic: 4 looks a second at /proc, from 2 s before it.",
+        help="Watch what it does to the traffic: a look at /proc every 0.4 s, from 2 s before it.",
     ),
 ]
 Verbose = Annotated[

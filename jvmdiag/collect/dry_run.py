@@ -94,7 +94,7 @@ def _heap_dump(job: Job, request: HeapDumpRequest, scene: Scene) -> DryRun:
 def _watched(scene: Scene, watching: Watching) -> tuple[Planned, ...]:
     looks, asks = [], []
     if watching.sample:
-        files = f"cat /proc/{scene.jvm.pid}/stat and net/*, 4 times a second until the traffic is back"
+        files = f"cat /proc/{scene.jvm.pid}/stat and net/*, every 0.4 s until the traffic is back"
         looks = [Planned(files, "less than 1 % of a core; --no-sample does without")]
     if watching.probe:
         asks = [Planned(f"GET {watching.probe} from here, 10 times a second", "that of these requests")]

@@ -28,11 +28,13 @@ class LogCount:
 
     requests: Counter[int] = field(default_factory=Counter)
     errors: Counter[int] = field(default_factory=Counter)
+    fed_bytes: int = 0
     _rest: bytes = b""
     _known: dict[bytes, int] = field(default_factory=dict)
 
     def feed(self, data: bytes) -> None:
         """The next bytes; a line that is cut waits for its end."""
+        self.fed_bytes += len(data)
         lines, newline, rest = (self._rest + data).rpartition(b"\n")
         self._rest = rest if newline else self._rest + data
         for stamp, status in _LINE.findall(lines):

@@ -159,11 +159,23 @@ def dip_of(bins: Sequence[Bin], begin_s: float, end_s: float) -> Dip | None:
         still_s += sum(max(1 - b.per_s / rate, 0) * b.seconds for b in edge) if count else 0
     return Dip(
         before_per_s=rate,
-        during_per_s=_mean(since, begin_s, end_s),
+        during_per_s=_meanwhile(since, begin_s, end_s, rate),
         lowest_per_s=min(b.per_s for b in since),
         still_s=still_s,
         recovered_s=_recovered_s(since, at, count, rate),
     )
+
+
+def _meanwhile(bins: Sequence[Bin], begin_s: float, end_s: float, before_per_s: float) -> float:
+    """The mean rate from `begin_s` to `end_s`. What a step at an edge has outside of that is taken to be as
+    much as before: a standstill that begins within a step is not spread over all of it."""
+    count = 0.0
+    for one in bins:
+        inside_s = min(one.end_s, end_s) - max(one.begin_s, begin_s)
+        if inside_s > 0:
+            most = one.per_s * one.seconds
+            count += min(max(most - before_per_s * (one.seconds - inside_s), 0), most)
+    return count / (end_s - begin_s) if end_s > begin_s else 0.0
 
 
 def _mean(bins: Sequence[Bin], begin_s: float, end_s: float) -> float:

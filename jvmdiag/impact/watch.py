@@ -12,7 +12,7 @@ from jvmdiag.impact.toll import LOG_DELAY_S, Seen, cost_of, is_back
 from jvmdiag.impact.traffic import Sampler
 from jvmdiag.model import Cost
 
-# A rate needs some quarters of a second; a target that does not answer must not hold up a capture.
+# A rate needs some steps; a target that does not answer must not hold up a capture.
 _BASELINE_S, _BASELINE_WITHIN_S = 2.0, 4.0
 _STEP_S = 0.1
 # Of a log that was written into a minute ago nothing is expected.
@@ -67,10 +67,13 @@ class Watch:
 
     @property
     def _log_is_alive(self) -> bool:
-        sampler, now = self._sampler, time.monotonic()
-        if sampler is None or sampler.over or sampler.log.last is None:
+        sampler = self._sampler
+        if sampler is None or sampler.over or sampler.log_path is None:
             return False
-        unix_s = sampler.unix_s(now)
+        if sampler.log.last is None:
+            # Of a Tomcat that has just begun nothing was written yet.
+            return not sampler.log.fed_bytes and bool(sampler.timed)
+        unix_s = sampler.unix_s(time.monotonic())
         return unix_s is not None and unix_s - sampler.log.last < _LOG_ALIVE_S
 
     def settle(self, asked_s: float, answered_s: float, *, within_s: float = _BACK_WITHIN_S) -> None:

@@ -25,6 +25,7 @@ from tests.real.jvmdiag import jvmdiag
 GENERATOR = Path(__file__).with_name("load_generator.py")
 FILL = Path(__file__).with_name("recipes") / "fill.jsp"
 RATE = 200.0
+NO_SAFEPOINTS_OF_ITS_OWN = "-Xlog:safepoint -XX:+UnlockDiagnosticVMOptions -XX:GuaranteedSafepointInterval=0"
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,8 @@ def filled_tomcat(run_container: RunContainer, megabytes: int) -> Container:
     with tarfile.open(fileobj=archive, mode="w") as tar:
         tar.add(FILL, "fill.jsp")
     assert container.put_archive("/var/lib/tomcat10/webapps/ROOT", archive.getvalue())
-    assert http_get(container, f"/fill.jsp?megabytes={megabytes}", timeout_s=60) == (200, "filled")
+    status, said = http_get(container, f"/fill.jsp?megabytes={megabytes}", timeout_s=60)
+    assert (status, said.strip()) == (200, "filled")
     return container
 
 
@@ -101,7 +103,7 @@ def test_requests_before_and_during_are_those_of_the_load_generator(
     own_seconds = [load.count(asked + s["at_s"], asked + s["at_s"] + 1) for s in cost["logged"]]
     counted = [second["requests"] for second in cost["logged"]]
     assert sum(counted) == pytest.approx(sum(own_seconds), rel=0.1)
-    # The traffic stood still as long as the JVM did, as far as a look every quarter of a second can tell.
+    # The traffic stood still as long as the JVM did, as far as a look every 0.4 s can tell.
     assert traffic["still_s"] == pytest.approx(pause["seconds"], abs=0.3)
     assert load.longest_s() == pytest.approx(traffic["still_s"], abs=0.5)
     assert traffic["recovered_s"] is not None
@@ -114,16 +116,15 @@ def test_requests_before_and_during_are_those_of_the_load_generator(
 
 
 def test_watching_is_no_safepoint_and_leaves_nothing(run_container: RunContainer, tmp_path: Path) -> None:
-    container = run_container("jvm17", environment={"JAVA_TOOL_OPTIONS": "-Xlog:safepoint"})
+    container = run_container("jvm17", environment={"JAVA_TOOL_OPTIONS": NO_SAFEPOINTS_OF_ITS_OWN})
     before = snapshot(container)
     since = bytes(container.logs()).count(b"[safepoint")
     run = jvmdiag("histogram", str(container.name), "--json", "--yes", home=tmp_path)
     assert run.exit_code == 0, run.err
     lines = bytes(container.logs()).decode().splitlines()
     taken = [line for line in lines if "[safepoint" in line][since:]
-    assert len([line for line in taken if "HeapInspection" in line or "Class" in line]) == 1, taken
-    assert len(taken) <= run.document["pause"]["safepoints"]
-    assert len(run.document["cost"]["samples"]) >= 8
+    assert len(taken) == run.document["pause"]["safepoints"] == 1, taken
+    assert len(run.document["cost"]["samples"]) >= 5
     assert left_behind(container, before) == []
 
 
@@ -157,4 +158,4 @@ def test_a_shellless_container_is_watched_from_its_sidecar(
     options = ("--view", "sidecar", "--jdk-image", images.get("jdk17"), "--yes", "--json")
     run = jvmdiag("histogram", str(container.name), *options, home=tmp_path)
     assert run.exit_code == 0, run.err
-    assert len(run.document["cost"]["samples"]) >= 8
+    assert len(run.document["cost"]["samples"]) >= 5
