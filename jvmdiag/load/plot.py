@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from jvmdiag.load.outcome import Request
 
-_STEP_S = 0.25
+_STEP_S = 0.5
 _SIZE_IN = (10, 5.5)
 
 
@@ -24,6 +24,7 @@ def plot(
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
+        from matplotlib.ticker import ScalarFormatter
     except ImportError:
         raise MissingExtra(
             "there is no matplotlib to draw with", advice="install it: pip install 'jvmdiag[load]'"
@@ -45,6 +46,7 @@ def plot(
         color="tab:red",
     )
     waits.set_yscale("log")
+    waits.yaxis.set_major_formatter(ScalarFormatter())
     waits.set_ylabel("longest answer, ms")
     waits.set_xlabel("seconds from the question to the JVM")
     for axes in (rates, waits):

@@ -20,7 +20,7 @@ from jvmdiag.errors import BadRequest, LoadFailed, MissingExtra
 from jvmdiag.load.outcome import Request, parse_requests
 
 _HERE = Path(__file__).parent
-_FIRST_WITHIN_S = 30.0
+_FIRST_WITHIN_S, _ALL_FAILED_S = 30.0, 5.0
 _END_S = 10.0
 _STEP_S = 0.1
 
@@ -74,6 +74,7 @@ class Load:
         self._process = process
         self._log = log
         self._said = said
+        self._started_s = time.monotonic()
 
     def requests(self) -> tuple[Request, ...]:
         with self._log.open(encoding="utf-8", errors="replace") as file:
@@ -94,10 +95,15 @@ class Load:
             time.sleep(min(_STEP_S, max(until - time.monotonic(), 0)))
 
     def wait_for_first(self) -> None:
-        """Until the first answer is there. Raises LoadFailed where none comes."""
+        """Until the first good answer is there. Raises LoadFailed where none comes."""
         until = time.monotonic() + _FIRST_WITHIN_S
-        while not self.requests():
+        while True:
+            requests = self.requests()
+            if not all(request.failed for request in requests):
+                return
             self.require_alive()
+            if requests and time.monotonic() > self._started_s + _ALL_FAILED_S:
+                raise LoadFailed("the load got no good answer", why=f"all of {len(requests)} requests failed")
             if time.monotonic() > until:
                 raise LoadFailed("the load got no answer", why=f"none within {_FIRST_WITHIN_S:.0f} s")
             time.sleep(_STEP_S)

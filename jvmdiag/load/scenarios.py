@@ -7,19 +7,26 @@ set by jvmdiag/load/running.py.
 from __future__ import annotations
 
 import os
+import random
+import time
 
 from locust import FastHttpUser, constant_pacing, task
 
 SCENARIO = os.environ["_JVMDIAG_LOAD_SCENARIO"]
 PATH = os.environ["_JVMDIAG_LOAD_PATH"]
 BODY = os.urandom(int(os.environ["_JVMDIAG_LOAD_BODY_BYTES"]))
+PACE_S = float(os.environ["_JVMDIAG_LOAD_PACE_S"])
 BINARY = {"Content-Type": "application/octet-stream"}
 
 
 class Caller(FastHttpUser):
     """One caller at a constant pace: a pause of the server is followed by no burst."""
 
-    wait_time = constant_pacing(float(os.environ["_JVMDIAG_LOAD_PACE_S"]))
+    wait_time = constant_pacing(PACE_S)
+
+    def on_start(self) -> None:
+        # They are started at one moment, and would call at one moment ever after.
+        time.sleep(random.random() * PACE_S)  # noqa: S311 - gevent's sleep, by Locust
 
     def get(self) -> None:
         self.client.get(PATH)

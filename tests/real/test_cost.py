@@ -18,8 +18,9 @@ from typing import Any
 import pytest
 from docker.models.containers import Container
 
-from tests.real.containers import http_get, left_behind, published_port, snapshot
+from tests.real.containers import SshHost, home_of, http_get, left_behind, published_port, snapshot
 from tests.real.fixtures import RunContainer
+from tests.real.images import Images
 from tests.real.jvmdiag import jvmdiag
 
 GENERATOR = Path(__file__).with_name("load_generator.py")
@@ -47,8 +48,8 @@ class Load:
 
 
 @contextmanager
-def load_on(container: Container, folder: Path) -> Iterator[Load]:
-    """Four users who ask for 200 pages a second, long enough for a baseline when this begins."""
+def load_on(container: Container, folder: Path, warm_s: float = 3) -> Iterator[Load]:
+    """Four users who ask for 200 pages a second; they have done so for `warm_s` when this begins."""
     log = folder / "load"
     words = [str(published_port(container)), "/", str(RATE), "120"]
     with (
@@ -56,7 +57,7 @@ def load_on(container: Container, folder: Path) -> Iterator[Load]:
         subprocess.Popen([sys.executable, str(GENERATOR), *words], stdout=out) as process,
     ):
         try:
-            time.sleep(3)
+            time.sleep(warm_s)
             yield Load(log)
         finally:
             process.kill()
@@ -152,10 +153,39 @@ def test_without_watching_there_is_no_cost_and_no_wait(run_container: RunContain
 
 
 def test_a_shellless_container_is_watched_from_its_sidecar(
-    run_container: RunContainer, images: Any, tmp_path: Path
+    run_container: RunContainer, images: Images, tmp_path: Path
 ) -> None:
     container = run_container("shellless")
     options = ("--view", "sidecar", "--jdk-image", images.get("jdk17"), "--yes", "--json")
     run = jvmdiag("histogram", str(container.name), *options, home=tmp_path)
     assert run.exit_code == 0, run.err
     assert len(run.document["cost"]["samples"]) >= 5
+
+
+@pytest.mark.parametrize("user", ["ops", "root"])
+def test_over_ssh_our_own_copy_is_not_taken_for_traffic(ssh_jre: SshHost, user: str, tmp_path: Path) -> None:
+    home = home_of(ssh_jre, tmp_path)
+    sudo = ("--sudo",) if user == "ops" else ()
+    if user == "root":
+        allow_root(ssh_jre)
+    before = snapshot(ssh_jre.container)
+    # By the log alone "before" are ten seconds, whenever the watching began.
+    with load_on(ssh_jre.container, tmp_path, warm_s=10) as load:
+        options = (*sudo, "--yes", "-o", str(tmp_path / "out"))
+        run = jvmdiag("heapdump", ssh_jre.target(user), *options, home=home)
+    assert run.exit_code == 0, run.err
+    cost = manifest_in(tmp_path / "out")["cost"]
+    assert cost["source"].startswith("access log /")
+    assert "segments" not in cost["source"]
+    asked = datetime.fromisoformat(cost["asked_at"].replace("Z", "+00:00")).timestamp()
+    own_before = load.count(asked - 2, asked) / 2
+    assert cost["traffic"]["before_per_s"] == pytest.approx(own_before, rel=0.1)
+    assert 0 < cost["sampling_cpu_s"] < 0.01 * cost["sampled_s"]
+    assert left_behind(ssh_jre.container, before) == []
+
+
+def allow_root(ssh: SshHost) -> None:
+    """Root comes in by the same key."""
+    keys = "install -d -m 700 /root/.ssh && cp /home/ops/.ssh/authorized_keys /root/.ssh/ && chown -R root /root/.ssh"
+    done: Any = ssh.container.exec_run(["sh", "-c", keys], user="root")
+    assert done.exit_code == 0, done.output
