@@ -103,7 +103,7 @@ class _Taking:
                 self.scene.view.host, self.scene.jvm, reach_of(self.scene.view, self.scene.jvm).user
             )
             over.begin()
-            started, metered = now(), MeteredSpeaker(speaker, self.scene.jvm)
+            started, metered = now(), MeteredSpeaker(speaker, self.scene.jvm, over.mark)
             taken = self._take(metered, offer, scratch_path(offer.price.room), started)
             remember(self.job, offer, taken.pause)
             manifest = self._account(taken, started, offer, speaker.notes)

@@ -40,7 +40,7 @@ def take_histogram(job: Job, journal: Journal, terms: Terms, *, live: bool) -> H
             with watch(job, scene, terms.watching) as over:
                 offer = agree(job, scene, speaker, intent, terms)
                 over.begin()
-                return _histogram(job, MeteredSpeaker(speaker, scene.jvm), line, offer, over)
+                return _histogram(job, MeteredSpeaker(speaker, scene.jvm, over.mark), line, offer, over)
 
         return with_speaker(scene, line, job.method, ask)
 

@@ -106,7 +106,7 @@ class _Sampler:
     def _one(self, speaker: Speaker, number: int, offer: Offer | None, over: Watch | None) -> ThreadDump:
         # Two more commands in a container or over SSH cost more than what they would measure.
         metered = (
-            MeteredSpeaker(speaker, self.scene.jvm)
+            MeteredSpeaker(speaker, self.scene.jvm, over.mark if over else lambda: None)
             if speaker.reach and (offer or speaker.reach.host.is_here)
             else None
         )

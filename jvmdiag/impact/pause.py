@@ -7,6 +7,7 @@ begins and adds its time when it ends (runtimeService.cpp), so one reading alone
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from jvmdiag.attach.rung import Reach, Speaker
@@ -80,12 +81,14 @@ class MeteredSpeaker(Speaker):
     machine's monotonic clock) are of the last question.
 
     Costs two reads of 32 KiB or some more, within a second or two. A JVM without readable counters is asked
-    all the same; `pause` is None then. `read_ahead` takes the first reading before the question is put.
+    all the same; `pause` is None then. `read_ahead` takes the first reading before the question is put. `mark`
+    is called just before a question and just after its answer.
     """
 
-    def __init__(self, speaker: Speaker, jvm: Jvm) -> None:
+    def __init__(self, speaker: Speaker, jvm: Jvm, mark: Callable[[], None] = lambda: None) -> None:
         self._speaker = speaker
         self._jvm = jvm
+        self._mark = mark
         self.method, self.detail, self.notes = speaker.method, speaker.detail, speaker.notes
         self.reach: Reach | None = speaker.reach
         self.pause: Pause | None = None
@@ -100,9 +103,11 @@ class MeteredSpeaker(Speaker):
     def ask(self, line: str, timeout_s: float) -> bytes:
         self.pause = None
         before, self._ahead = self._ahead or self._read(), None
+        self._mark()
         self.asked_at_s = time.monotonic()
         answer = self._speaker.ask(line, timeout_s)
         self.asked_s = time.monotonic() - self.asked_at_s
+        self._mark()
         if before is not None and (after := self._settled(before)):
             takes = takes_safepoints(line, self._jvm.major)
             self.pause = pause_between(before, after, takes, self.asked_s)

@@ -22,6 +22,7 @@ LOG_DELAY_S = 11.0
 _TRAFFIC_PER_S = 1.0
 _BEFORE_S = 10.0
 _MOST_SAMPLES = 1200
+_SHORTEST_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -112,19 +113,31 @@ def _rates(seen: Seen) -> tuple[str, str, tuple[Bin, ...]]:
     if per_segment:
         bins = tuple(Bin(b.begin_s, b.end_s, b.per_s * per_segment) for b in segments)
         return f"access log {seen.log_path}, timed by TCP segments", "requests", bins
-    if any(b.per_s for b in logged):
-        return f"access log {seen.log_path}", "requests", logged
-    return "TCP segments sent", "segments", segments
+    if segments:
+        return "TCP segments sent", "segments", segments
+    return f"access log {seen.log_path}", "requests", logged
 
 
 def segment_bins(timed: Sequence[Timed]) -> tuple[Bin, ...]:
     """Data segments sent by the second, between each two samples; empty where the kernel does not count them."""
     bins = []
-    for first, second in pairwise(timed):
+    for first, second in pairwise(_apart(timed)):
         a, b = first.sample.segments_out, second.sample.segments_out
         if a is not None and b is not None and second.at_s > first.at_s:
             bins.append(Bin(first.at_s, second.at_s, (b - a) / (second.at_s - first.at_s)))
     return tuple(bins)
+
+
+def _apart(timed: Sequence[Timed]) -> list[Timed]:
+    """Without those that make a step of a few milliseconds: a mark comes whenever it comes."""
+    kept: list[Timed] = []
+    for one in timed:
+        if kept and one.at_s - kept[-1].at_s < _SHORTEST_S:
+            if one.marked and not kept[-1].marked:
+                kept[-1] = one
+            continue
+        kept.append(one)
+    return kept
 
 
 def log_bins(requests: Mapping[int, int], until: int, ahead_s: float) -> tuple[Bin, ...]:

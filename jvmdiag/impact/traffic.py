@@ -40,10 +40,11 @@ def _script() -> str:
 
 @dataclass(frozen=True)
 class Timed:
-    """A sample at `at_s` of this machine's monotonic clock."""
+    """A sample at `at_s` of this machine's monotonic clock; `marked` where something began or ended just then."""
 
     at_s: float
     sample: Sample
+    marked: bool = False
 
 
 class Sampler:
@@ -61,8 +62,9 @@ class Sampler:
         self.keep_all = False
         """False drops what is older than half a minute: nothing has begun yet."""
         self._token = secrets.token_hex(8)
-        self._seen: list[Sample] = []
-        self._asked: list[float] = []
+        self._seen: list[tuple[Sample, bool]] = []
+        self._asked: list[tuple[float, bool]] = []
+        self._asking = threading.Lock()
         self._ahead_s = 0.0
         self._best_answer_s = float("inf")
         self._unix_s: float | None = None
@@ -82,7 +84,8 @@ class Sampler:
     @property
     def timed(self) -> tuple[Timed, ...]:
         """The samples so far. Target's clock and ours are matched by the quickest answer."""
-        return tuple(Timed(sample.uptime_s + self._ahead_s, sample) for sample in tuple(self._seen))
+        seen = tuple(self._seen)
+        return tuple(Timed(sample.uptime_s + self._ahead_s, sample, marked) for sample, marked in seen)
 
     def unix_s(self, at_s: float) -> float | None:
         """`at_s` of this machine's monotonic clock as the target's Unix time: that of its access log."""
@@ -137,12 +140,12 @@ class Sampler:
 
     def _add(self, sample: Sample) -> None:
         now = time.monotonic()
-        asked = self._asked[self._answers]
+        asked, marked = self._asked[self._answers]
         # Asked at one end of the way there and back, answered at the other: the quickest is the least wrong.
         if now - asked < self._best_answer_s:
             self._best_answer_s = now - asked
             self._ahead_s = (asked + now) / 2 - sample.uptime_s
-        self._seen.append(sample)
+        self._seen.append((sample, marked))
         if not self.keep_all:
             del self._seen[:-_KEPT_BEFORE]
 
@@ -150,10 +153,20 @@ class Sampler:
         count, due = 0, time.monotonic()
         while not self._over.is_set():
             if len(self._asked) - self._answers < _MOST_UNDER_WAY:
-                self._asked.append(time.monotonic())
-                self._send("sample slow log" if count % _SLOW_EVERY == 0 else "sample")
+                self._look("sample slow log" if count % _SLOW_EVERY == 0 else "sample")
             count, due = count + 1, due + INTERVAL_S
             self._over.wait(max(due - time.monotonic(), 0))
+
+    def mark(self) -> None:
+        """Look now: something begins, or has ended."""
+        if self._ticker.ident is not None and not self._over.is_set():
+            self._look("sample", marked=True)
+
+    def _look(self, line: str, *, marked: bool = False) -> None:
+        # In the order of the answers.
+        with self._asking:
+            self._asked.append((time.monotonic(), marked))
+            self._send(line)
 
     def _send(self, line: str) -> None:
         if stream := self._stream:

@@ -12,8 +12,8 @@ from jvmdiag.impact.toll import LOG_DELAY_S, Seen, cost_of, is_back
 from jvmdiag.impact.traffic import Sampler
 from jvmdiag.model import Cost
 
-# A rate needs some steps; a target that does not answer must not hold up a capture.
-_BASELINE_S, _BASELINE_WITHIN_S = 2.0, 4.0
+# A target that does not answer must not hold up a capture.
+_BASELINE_WITHIN_S = 4.0
 _STEP_S = 0.1
 # Of a log that was written into a minute ago nothing is expected.
 _LOG_ALIVE_S = 30.0
@@ -27,6 +27,8 @@ class Watching:
 
     sample: bool = False
     probe: str | None = None
+    baseline_s: float = 2.0
+    """How much of the time before is wanted; a rate needs some steps."""
 
 
 UNWATCHED = Watching()
@@ -44,9 +46,10 @@ class Watch:
         self._sampler = Sampler(reach, pid) if watching.sample else None
         self._prober = Prober(watching.probe) if watching.probe else None
         self._since_s = time.monotonic()
+        self._baseline_s = watching.baseline_s
 
     def begin(self) -> None:
-        """Wait until there is something to compare with: two seconds of the time before."""
+        """Wait until there is something to compare with: the time before."""
         until = self._since_s + _BASELINE_WITHIN_S
         while self._has_too_little() and time.monotonic() < until:
             time.sleep(_STEP_S)
@@ -58,8 +61,8 @@ class Watch:
         now = time.monotonic()
         timed = self._sampler.timed if self._sampler and not self._sampler.over else None
         if timed is not None:
-            return not timed or now - timed[0].at_s < _BASELINE_S
-        return self._prober is not None and now - self._since_s < _BASELINE_S
+            return not timed or now - timed[0].at_s < self._baseline_s
+        return self._prober is not None and now - self._since_s < self._baseline_s
 
     def expected_wait_s(self, answered_s: float) -> float:
         """How long `wait_for_log` takes at most: its lines come up to 11 s late."""
@@ -75,6 +78,11 @@ class Watch:
             return not sampler.log.fed_bytes and bool(sampler.timed)
         unix_s = sampler.unix_s(time.monotonic())
         return unix_s is not None and unix_s - sampler.log.last < _LOG_ALIVE_S
+
+    def mark(self) -> None:
+        """The question begins now, or was answered just now."""
+        if self._sampler is not None:
+            self._sampler.mark()
 
     def settle(self, asked_s: float, answered_s: float, *, within_s: float = _BACK_WITHIN_S) -> None:
         """Wait until the traffic is what it was before a question that was put and answered then."""

@@ -164,3 +164,19 @@ def test_of_a_long_capture_a_reader_gets_a_thousand_samples() -> None:
     cost = cost_of(Seen(timed=timed, until_s=1250.0), 600.0, 1000.0)
     assert cost is not None
     assert 900 < len(cost.samples) <= 1200
+
+
+def test_a_step_begins_and_ends_with_the_question_and_none_lasts_a_few_milliseconds() -> None:
+    times = (0.0, 0.4, 0.8, 0.83, 1.2, 1.55, 1.6, 2.0)
+    marks = (0.83, 1.55)
+    timed = [replace(sampled(at, 100), marked=at in marks) for at in times]
+    assert [round(b.begin_s, 2) for b in segment_bins(timed)] == [0.0, 0.4, 0.83, 1.2, 1.55]
+
+
+def test_a_log_that_is_late_leaves_the_segments() -> None:
+    early = {second: 200 for second in (997, 998, 999)}
+    cost = cost_of(
+        Seen(timed=still_from_4_to_6(), requests=early, unix_ahead_s=1000.0, until_s=7.0), 4.0, 6.0
+    )
+    assert cost is not None and cost.traffic is not None
+    assert cost.unit == "segments"
