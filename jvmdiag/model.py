@@ -219,6 +219,7 @@ class Witness:
 class Pause:
     """How long a question of ours stopped every thread of the JVM, by the JVM's own counters.
 
+    `collections` are those of the garbage collector between the two readings, and the seconds that they took.
     `exact` is false where more safepoints were counted than the question takes: the application's own
     (a collection, say) fell in, and `seconds` is "at most".
     """
@@ -227,6 +228,8 @@ class Pause:
     reaching_s: float
     safepoints: int
     exact: bool
+    collections: int = 0
+    collecting_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -278,6 +281,7 @@ class CostSample:
     sent_bytes: int
     connections_now: int | None
     connections_dropped: int | None
+    connections_waiting_now: int | None
     running_now: int | None
     disk_busy_s: float | None
     disk_written_bytes: int | None
@@ -309,9 +313,17 @@ class Cost:
     rates: tuple[float, ...] = ()
     """The rate from before the question to the end, in steps of 0.4 s or a whole second."""
     errors: int | None = None
-    """Requests that the access log has with a 5xx, from the question on."""
+    """Requests that the access log has with a 5xx, from the question to ten seconds after its answer."""
+    errors_before: int | None = None
+    """The same in the ten seconds before."""
     connections_dropped: int | None = None
+    connections_waiting: int | None = None
+    """Connections that nobody had accepted yet, at most."""
     probe: ProbeToll | None = None
+    probe_note: str = ""
+    """Why there is no `probe` although one was asked for."""
+    cut: bool = False
+    """Whether the watching ended before the answer was there: what came then was not seen."""
     cpu_before: float | None = None
     """CPUs that the JVM kept busy before."""
     cpu_during: float | None = None

@@ -47,6 +47,7 @@ def command(
     from jvmdiag.cli.progress import progress_of
     from jvmdiag.collect.heap import HeapDumpRequest
     from jvmdiag.collect.rehearse import Rehearsal, rehearse
+    from jvmdiag.errors import BadRequest
     from jvmdiag.load.running import LoadSpec, Scenario
     from jvmdiag.report.json import document
     from jvmdiag.report.rehearsal import rehearsal_text
@@ -54,16 +55,23 @@ def command(
     spec = LoadSpec(
         url, options.one_of("--scenario", Scenario, scenario), users, pace, body_bytes, locustfile
     )
+    spec.check()
+    if not (0 <= before <= 3600 and 0 <= after <= 3600):
+        raise BadRequest("--before and --after are 0 to 3600 seconds")
     request = HeapDumpRequest(live, terms=way.terms)
     rehearsal = Rehearsal(spec, before, after, request)
     if way.dry_run:
-        from jvmdiag.collect.dry_run import rehearse_heap_dump
+        from dataclasses import replace
 
-        way.show(rehearse_heap_dump(way.job, request, way.journal))
+        from jvmdiag.collect.dry_run import Planned, rehearse_heap_dump
+
+        dry = rehearse_heap_dump(way.job, request, way.journal)
+        load_risk = f"{users} callers, for {before:g} s before it and {after:g} s after"
+        way.show(replace(dry, commands=(Planned(f"requests to {spec.shown}", load_risk), *dry.commands)))
         return
 
     def agreed(load: LoadSpec) -> bool:
-        what = f"{load.users} callers of {load.url}, which is not this machine."
+        what = f"{load.users} callers of {load.shown}, which is not this machine."
         return way.yes or load.is_loopback or way.console.confirm(what, "Make that load?")
 
     with progress_of(way.console, "heap dump") as progress:
@@ -71,5 +79,6 @@ def command(
     if way.json:
         way.console.result(document("rehearse", **vars(came)))
         return
-    way.console.result("\n".join((came.dump.artifact.path, came.document, came.picture)))
+    files = (came.dump.artifact.path, came.document, came.picture)
+    way.console.result("\n".join(file for file in files if file))
     way.console.say(rehearsal_text(came, plain=way.console.plain))

@@ -39,19 +39,17 @@ def command(
     from jvmdiag.report.json import document
     from jvmdiag.report.text import thread_dump_text
 
+    request = ThreadDumpRequest(count, interval, locks, way.terms)
     if way.dry_run:
         from jvmdiag.collect.dry_run import rehearse_command
-        from jvmdiag.impact.watch import UNWATCHED
 
-        watching = way.terms.watching if locks or way.max_pause else UNWATCHED
-        way.show(rehearse_command(way.job, thread_line(locks=locks), way.journal, watching))
+        way.show(rehearse_command(way.job, thread_line(locks=locks), way.journal, request.watching))
         return
 
     def taken(dump: ThreadDump) -> None:
         way.console.say(dump.artifact.path) if way.json else way.console.result(dump.artifact.path)
         way.console.say(thread_dump_text(dump, plain=way.console.plain))
 
-    request = ThreadDumpRequest(count, interval, locks, way.terms)
-    dumps = take_thread_dumps(way.job, request, way.journal, taken)
+    dumps = take_thread_dumps(way.job, request, way.journal, taken, way.console.warn)
     if way.json:
         way.console.result(document("threaddump", dumps=dumps))

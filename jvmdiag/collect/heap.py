@@ -95,7 +95,7 @@ class _Taking:
 
     def with_(self, speaker: Speaker) -> HeapDumpTaken:
         request = self.request
-        with watch(self.job, self.scene, request.terms.watching) as over:
+        with watch(self.scene, request.terms.watching) as over:
             offer = agree(self.job, self.scene, speaker, request.intent, request.terms, request.dump_dir)
             if offer.price.room is None:
                 raise ReadOnlyTarget("there is no directory to write a dump to, and no --force makes one")
@@ -108,10 +108,9 @@ class _Taking:
             remember(self.job, offer, taken.pause)
             manifest = self._account(taken, started, offer, speaker.notes)
             # The file stands and is accounted for, whatever happens while this waits.
-            cost = cost_of_all(over, metered, self.progress)
-        if cost is None:
-            return taken
-        add_cost(taken.artifact, manifest, cost, self.journal)
+            cost = cost_of_all(over, metered, self.progress, taken.artifact.path)
+        if cost:
+            add_cost(taken.artifact, manifest, cost, self.journal, self.progress.warn)
         return replace(taken, cost=cost)
 
     def _take(self, metered: MeteredSpeaker, offer: Offer, path: str, started: datetime) -> HeapDumpTaken:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from jvmdiag.attach.rung import Scene
 from jvmdiag.collect.job import Job, Journal, now
-from jvmdiag.errors import VerificationFailed
+from jvmdiag.errors import RoomError, VerificationFailed
 from jvmdiag.jvm.options import mask_option
 from jvmdiag.model import Artifact, Cost, Forecast, LeftBehind, Pause, Witness
 from jvmdiag.transfer.manifest import Manifest, jvm_facts, manifest_path, utc, write_manifest
@@ -102,7 +102,13 @@ def write_account(
     return manifest
 
 
-def add_cost(kept: Artifact, manifest: Manifest, cost: Cost, journal: Journal) -> None:
-    """Write the manifest anew, with what is known of the cost only after the artefact stands."""
+def add_cost(
+    kept: Artifact, manifest: Manifest, cost: Cost, journal: Journal, warn: Callable[[str], None]
+) -> None:
+    """Write the manifest anew, with what is known of the cost only after the artefact stands. Where that fails
+    the first one stands, and `warn` hears of it: the artefact is not worse for it."""
     complete = replace(manifest, cost=cost, commands=tuple(journal.commands))
-    write_manifest(manifest_path(kept.path), complete)
+    try:
+        write_manifest(manifest_path(kept.path), complete)
+    except RoomError as error:
+        warn(f"the manifest of {kept.path} lacks what it cost: {error.what}")

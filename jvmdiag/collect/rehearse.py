@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from jvmdiag.collect.heap import HeapDumpRequest, HeapDumpTaken, take_heap_dump
 from jvmdiag.collect.job import Job, Journal, Progress, file_name, now
-from jvmdiag.errors import Declined
+from jvmdiag.errors import Declined, LoadFailed
 from jvmdiag.load.outcome import Endpoint, Request, by_endpoint
 from jvmdiag.load.plot import plot
-from jvmdiag.load.running import LoadSpec, require_locust, running_load
+from jvmdiag.load.running import LoadSpec, require_extra, running_load
 from jvmdiag.transfer.manifest import utc
 from jvmdiag.transfer.sink import PartialFile, private_directory
 
@@ -31,10 +31,10 @@ class Rehearsal:
 
 @dataclass(frozen=True)
 class Rehearsed:
-    """What came of it. Paths of the two files; times in seconds, `asked_at` in ISO 8601."""
+    """What came of it. Paths of the files, no picture where none could be written; `asked_at` in ISO 8601."""
 
     document: str
-    picture: str
+    picture: str | None
     target: str
     url: str
     scenario: str
@@ -53,22 +53,33 @@ def rehearse(
     `agreed` is asked before anything that is not this machine is loaded. Raises Declined, MissingExtra,
     LoadFailed, and all that a heap dump raises.
     """
-    require_locust()
+    require_extra()
+    rehearsal.load.check()
     private_directory(job.output)
     if not agreed(rehearsal.load):
         raise Declined("no load was made", why="it was not confirmed")
-    with running_load(rehearsal.load) as load:
-        progress.note(f"{rehearsal.load.users} callers of {rehearsal.load.url}, for {rehearsal.before_s:g} s")
+    spec = rehearsal.load
+    with running_load(spec) as load:
+        progress.note(f"{spec.users} callers of {spec.shown}, for {rehearsal.before_s:g} s")
         load.wait(rehearsal.before_s)
         taken = take_heap_dump(job, rehearsal.heap_dump, journal, progress)
-        progress.note(f"the dump is here; {rehearsal.after_s:g} s more of load")
-        load.wait(rehearsal.after_s)
+        progress.note(f"{taken.artifact.path} is here; {rehearsal.after_s:g} s more of load")
+        try:
+            load.wait(rehearsal.after_s)
+        except LoadFailed as error:
+            # There is a dump, and there are requests: what came of them is worth as much.
+            progress.warn(f"the load ended early: {error.why}")
         requests, until_s = load.requests(), now().timestamp()
-    return _rehearsed(job, rehearsal, taken, requests, until_s)
+    return _rehearsed(job, rehearsal, taken, requests, until_s, progress)
 
 
 def _rehearsed(
-    job: Job, rehearsal: Rehearsal, taken: HeapDumpTaken, requests: tuple[Request, ...], until_s: float
+    job: Job,
+    rehearsal: Rehearsal,
+    taken: HeapDumpTaken,
+    requests: tuple[Request, ...],
+    until_s: float,
+    progress: Progress,
 ) -> Rehearsed:
     spec, asked_s = rehearsal.load, taken.asked_at.timestamp()
     name = file_name(job.target, "rehearsal", taken.asked_at, "")
@@ -77,7 +88,7 @@ def _rehearsed(
         document=str(document),
         picture=str(picture),
         target=str(job.target),
-        url=spec.url,
+        url=spec.shown,
         scenario=spec.locustfile.name if spec.locustfile else spec.scenario.value,
         users=spec.users,
         asked_at=utc(taken.asked_at),
@@ -87,8 +98,11 @@ def _rehearsed(
     )
     _write(document, came, requests, asked_s)
     title = f"heap dump of {job.target}, {spec.users} callers ({came.scenario})"
-    plot(picture, title, requests, asked_s, taken.took_s, until_s)
-    picture.chmod(0o600)
+    try:
+        plot(picture, title, requests, asked_s, taken.took_s, until_s)
+    except OSError as error:
+        progress.warn(f"no picture: {error.strerror or error}")
+        return replace(came, picture=None)
     return came
 
 

@@ -37,7 +37,7 @@ def take_histogram(job: Job, journal: Journal, terms: Terms, *, live: bool) -> H
     with open_scene(job, journal) as scene:
 
         def ask(speaker: Speaker) -> HistogramTaken:
-            with watch(job, scene, terms.watching) as over:
+            with watch(scene, terms.watching) as over:
                 offer = agree(job, scene, speaker, intent, terms)
                 over.begin()
                 return _histogram(job, MeteredSpeaker(speaker, scene.jvm, over.mark), line, offer, over)

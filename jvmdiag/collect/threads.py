@@ -18,7 +18,7 @@ from jvmdiag.errors import BadRequest, DumpIncomplete
 from jvmdiag.impact.forecast import Operation
 from jvmdiag.impact.pause import MeteredSpeaker
 from jvmdiag.impact.preflight import Intent
-from jvmdiag.impact.watch import Watch
+from jvmdiag.impact.watch import UNWATCHED, Watch, Watching
 from jvmdiag.model import Artifact, Cost, Forecast, Pause, Witness
 from jvmdiag.transfer.sink import private_directory
 from jvmdiag.transfer.threads import ThreadDumpWalk
@@ -38,7 +38,13 @@ class ThreadDumpRequest:
     @property
     def has_a_price(self) -> bool:
         """Whether it is worth a preflight: a plain dump costs about a millisecond."""
-        return self.locks or self.terms.max_pause_s is not None
+        return self.locks or self.terms.max_pause_s is not None or self.terms.watching.probe is not None
+
+    @property
+    def watching(self) -> Watching:
+        """A plain dump is over before anybody could see a difference; who probes wants to see none."""
+        probes = self.terms.watching.probe is not None
+        return self.terms.watching if self.locks or probes else UNWATCHED
 
     @property
     def intent(self) -> Intent:
@@ -64,7 +70,11 @@ class ThreadDump:
 
 
 def take_thread_dumps(
-    job: Job, request: ThreadDumpRequest, journal: Journal, taken: Callable[[ThreadDump], None]
+    job: Job,
+    request: ThreadDumpRequest,
+    journal: Journal,
+    taken: Callable[[ThreadDump], None],
+    warn: Callable[[str], None] = lambda _: None,
 ) -> tuple[ThreadDump, ...]:
     """All samples that were asked for; `taken` hears of each. A rung that is refused between two samples leaves
     the rest to the next one. What was taken before an error stays."""
@@ -72,7 +82,7 @@ def take_thread_dumps(
         raise BadRequest("--count is at least 1, and --interval from 0 to a day")
     private_directory(job.output)
     with open_scene(job, journal) as scene:
-        sampler = _Sampler(job, request, journal, taken, scene)
+        sampler = _Sampler(job, request, journal, taken, scene, warn)
         return with_speaker(scene, thread_line(locks=request.locks), job.method, sampler.all_of)
 
 
@@ -83,13 +93,14 @@ class _Sampler:
     journal: Journal
     taken: Callable[[ThreadDump], None]
     scene: Scene
+    warn: Callable[[str], None]
     dumps: list[ThreadDump] = field(default_factory=list)
 
     def all_of(self, speaker: Speaker) -> tuple[ThreadDump, ...]:
         """Those that `speaker` could not be asked for any more are left to the next one."""
         if not self.request.has_a_price:
             return self._samples(speaker, None, None)
-        with watch(self.job, self.scene, self.request.terms.watching) as over:
+        with watch(self.scene, self.request.watching) as over:
             offer = agree(self.job, self.scene, speaker, self.request.intent, self.request.terms)
             over.begin()
             return self._samples(speaker, offer, over)
@@ -138,7 +149,7 @@ class _Sampler:
         manifest = write_account(kept, origin, self.job, self.scene, self.journal)
         cost = cost_so_far(over, metered) if over and metered else None
         if cost:
-            add_cost(kept, manifest, cost, self.journal)
+            add_cost(kept, manifest, cost, self.journal, self.warn)
         return ThreadDump(
             artifact=kept,
             threads=count_threads(text),

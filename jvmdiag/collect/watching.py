@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from jvmdiag.attach.rung import Scene, reach_of
-from jvmdiag.collect.job import Job, Progress
+from jvmdiag.collect.job import Progress
+from jvmdiag.hosts.place import ContainerPlace
 from jvmdiag.impact.pause import MeteredSpeaker
 from jvmdiag.impact.watch import Watch, Watching
 from jvmdiag.model import Cost
-from jvmdiag.target import SshDockerTarget, SshTarget
 
 # A shorter wait needs no word.
 _SAID_FROM_S = 1.0
@@ -15,10 +15,11 @@ _SAID_FROM_S = 1.0
 _SHORT_S = 3.0
 
 
-def watch(job: Job, scene: Scene, watching: Watching) -> Watch:
+def watch(scene: Scene, watching: Watching) -> Watch:
     """The watch over the JVM of `scene`, as the one who looked at it sees it."""
-    by_ssh = isinstance(job.target, SshTarget | SshDockerTarget)
-    return Watch(reach_of(scene.view, scene.jvm), scene.jvm.pid, watching, own_network=by_ssh)
+    place = scene.place
+    near = place.engine.is_here if isinstance(place, ContainerPlace) else place.host.is_here
+    return Watch(reach_of(scene.view, scene.jvm), scene.jvm.pid, watching, own_network=not near)
 
 
 def cost_so_far(over: Watch, metered: MeteredSpeaker) -> Cost | None:
@@ -28,13 +29,16 @@ def cost_so_far(over: Watch, metered: MeteredSpeaker) -> Cost | None:
     return over.cost(begin, end)
 
 
-def cost_of_all(over: Watch, metered: MeteredSpeaker, progress: Progress) -> Cost | None:
-    """What the question cost, once all of it can be known: an access log is up to 11 s late. Ends the watch."""
+def cost_of_all(over: Watch, metered: MeteredSpeaker, progress: Progress, path: str) -> Cost | None:
+    """What the question cost, once all of it can be known: an access log is up to 11 s late. Ends the watch.
+    `path` is what stands already, for whoever does not want to wait."""
     begin, end = metered.asked_at_s, metered.answered_at_s
     over.settle(begin, end)
     wait_s = over.expected_wait_s(end)
     if wait_s > _SAID_FROM_S:
-        progress.note(f"verified; the access log tells what it cost the requests, within {wait_s:.0f} s")
-    over.wait_for_log(end)
+        progress.note(
+            f"{path} is verified; within {wait_s:.0f} s the access log says what it cost the requests"
+        )
+    over.wait_for_log(begin, end)
     over.close()
     return over.cost(begin, end)

@@ -75,6 +75,11 @@ class Engine:
         self.where = where or str(self._endpoint)
         """What to call it in a message."""
 
+    @property
+    def is_here(self) -> bool:
+        """Whether it answers on a socket of this machine itself, with no network in between."""
+        return not self._relayed and self._endpoint.socket_path is not None
+
     @cached_property
     def client(self) -> Any:
         """docker-py's client. Raises EngineUnreachable, EngineRefused."""

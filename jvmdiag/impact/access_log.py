@@ -14,12 +14,16 @@ from datetime import datetime
 
 # The common log format, %h %l %u %t "%r" %s: the stamp is that of the end of the request.
 _LINE = re.compile(rb'\[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "[^"\n]*" (\d{3})\b')
-_FD = re.compile(r"(\d+) -> (/.*)$", re.MULTILINE)
+_FD = re.compile(r"^(\d+) (\d+) -> (/.*)$", re.MULTILINE)
+# An archive of classes may be called like this as well.
+_NO_LOG = (".jar", ".class", ".so", ".conf", ".xml", ".properties")
 
 
 def access_logs(listing: str) -> tuple[tuple[int, str], ...]:
-    """Descriptor and path of each access log in what `ls -l /proc/PID/fd` printed."""
-    return tuple((int(number), path) for number, path in _FD.findall(listing))
+    """Descriptor and path of each access log, that which was written last at the front. A line of `listing` is
+    the time of its last change, its descriptor and its path, as sample.sh prints them."""
+    found = sorted(_FD.findall(listing), key=lambda one: int(one[0]), reverse=True)
+    return tuple((int(number), path) for _, number, path in found if not path.endswith(_NO_LOG))
 
 
 @dataclass
@@ -39,12 +43,18 @@ class LogCount:
         self._rest = rest if newline else self._rest + data
         for stamp, status in _LINE.findall(lines):
             second = self._second(stamp)
+            if second is None:
+                continue
             self.requests[second] += 1
             self.errors[second] += status.startswith(b"5")
 
-    def _second(self, stamp: bytes) -> int:
+    def _second(self, stamp: bytes) -> int | None:
+        """None for the 31st of February: what a client sends may stand in a log too."""
         if stamp not in self._known:
-            moment = datetime.strptime(stamp.decode(), "%d/%b/%Y:%H:%M:%S %z")
+            try:
+                moment = datetime.strptime(stamp.decode(), "%d/%b/%Y:%H:%M:%S %z")
+            except ValueError:
+                return None
             self._known[stamp] = int(moment.timestamp())
         return self._known[stamp]
 
@@ -54,6 +64,6 @@ class LogCount:
         return max(self.requests, default=None)
 
 
-def count_between(counts: Mapping[int, int], begin: float, end: float) -> int:
-    """How many fall into the whole seconds from `begin` to before `end`."""
-    return sum(counts[second] for second in counts if begin <= second < end)
+def within(counts: Mapping[int, int], first: int, last: int) -> dict[int, int]:
+    """Those of the seconds from `first` to `last`."""
+    return {second: count for second, count in counts.items() if first <= second <= last}

@@ -33,6 +33,9 @@ class SafepointCounters:
     """Of that, until the last thread had stopped."""
     collecting: bool = False
     """Whether a collection was under way: it is counted already, and its time is not."""
+    collections: int = 0
+    collecting_s: float = 0.0
+    """Collections that have ended since the JVM started, and the seconds that they took; all collectors' sum."""
 
 
 def counters_of(perfdata: Counters, major: int | None) -> SafepointCounters | None:
@@ -46,7 +49,20 @@ def counters_of(perfdata: Counters, major: int | None) -> SafepointCounters | No
     if major is None or (major != 11 and major < 17):
         return None
     total = at if major == 11 else at + reaching
-    return SafepointCounters(count, total / frequency, reaching / frequency, _is_collecting(perfdata))
+    collections, ticks = (_sum_of_collectors(perfdata, name) for name in ("invocations", "time"))
+    return SafepointCounters(
+        count,
+        total / frequency,
+        reaching / frequency,
+        _is_collecting(perfdata),
+        collections,
+        ticks / frequency,
+    )
+
+
+def _sum_of_collectors(perfdata: Counters, name: str) -> int:
+    values = (perfdata.get(f"sun.gc.collector.{number}.{name}", 0) for number in _COLLECTORS)
+    return sum(value for value in values if isinstance(value, int))
 
 
 def _is_collecting(perfdata: Counters) -> bool:
@@ -73,7 +89,14 @@ def pause_between(
     if safepoints <= 0 or seconds <= 0:
         return None
     ours_alone = safepoints <= takes and not before.collecting and seconds <= asked_s + _SLACK_S
-    return Pause(seconds, after.reaching_s - before.reaching_s, safepoints, ours_alone)
+    return Pause(
+        seconds,
+        after.reaching_s - before.reaching_s,
+        safepoints,
+        ours_alone,
+        after.collections - before.collections,
+        after.collecting_s - before.collecting_s,
+    )
 
 
 class MeteredSpeaker(Speaker):

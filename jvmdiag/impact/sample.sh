@@ -23,7 +23,12 @@ done <cgroup
 
 section clock; date +%s.%N; cat /proc/uptime
 section netns; readlink /proc/self/ns/net; readlink ns/net 2>/dev/null
-section logs; ls -l fd 2>/dev/null | grep -i '/[^/]*access[^/]*log[^/]*$'
+section logs
+ls -l fd 2>/dev/null | grep -i '/[^/]*access[^/]*log[^/]*$' | while read -r line; do
+    number=${line%% -> *}; number=${number##* }
+    # A pipe has a reader already, from whom nothing may be taken.
+    [ -f "fd/$number" ] && echo "$(stat -L -c %Y "fd/$number") $number -> ${line#* -> }"
+done
 section end
 
 follows=
@@ -33,7 +38,7 @@ while read -r what rest; do
     follow)
         # From shortly before its end, which tells of the time before. One that cannot be sought is left alone.
         size=$(stat -L -c %s "fd/$rest" 2>/dev/null)
-        [ -n "$size" ] && [ -r "fd/$rest" ] && exec 5<"fd/$rest" && follows=yes
+        [ -n "$size" ] && [ -f "fd/$rest" ] && [ -r "fd/$rest" ] && exec 5<"fd/$rest" && follows=yes
         skip=$((${size:-0} / 65536 - 2))
         [ $skip -le 0 ] || dd bs=65536 "skip=$skip" count=0 <&5 >/dev/null 2>&1 || follows=
         ;;
@@ -42,7 +47,9 @@ while read -r what rest; do
         case $rest in *slow*) disks=/proc/diskstats ;; esac
         section sample
         cat /proc/uptime stat net/dev net/snmp net/netstat /proc/loadavg $stat $disks 2>/dev/null
-        case $rest in *log*) section log; [ -z "$follows" ] || cat <&5 ;; esac
+        # Sockets that listen: what stands in their queue of received bytes are connections nobody has accepted yet.
+        case $rest in *slow*) grep -h '^ *[0-9]*: [0-9A-F:]* [0-9A-F:]* 0A ' net/tcp net/tcp6 2>/dev/null ;; esac
+        case $rest in *log*) section log; [ -z "$follows" ] || head -c 4194304 <&5 ;; esac
         section end
         ;;
     esac

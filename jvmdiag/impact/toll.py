@@ -20,7 +20,10 @@ RECOVERED_SHARE = 0.95
 LOG_DELAY_S = 11.0
 # Below that nobody was there whom the pause could stop.
 _TRAFFIC_PER_S = 1.0
-_BEFORE_S = 10.0
+# Of fewer the lack says nothing: they come as they come.
+_MISSED = 5.0
+BEFORE_S = AFTER_S = 10.0
+_EDGE_S = 0.1
 _MOST_SAMPLES = 1200
 _SHORTEST_S = 0.1
 
@@ -53,6 +56,7 @@ class Seen:
     unix_ahead_s: float | None = None
     """What makes a moment of the log's Unix time."""
     probed: tuple[Probed, ...] = ()
+    probe_trouble: str = ""
     sampling_cpu_s: float | None = None
     until_s: float = 0.0
     """When it was looked at last."""
@@ -69,8 +73,10 @@ def cost_of(seen: Seen, asked_s: float, answered_s: float, asked_at: str = "") -
     if not seen.timed and not seen.probed:
         return None
     source, unit, bins = _rates(seen)
-    dip = dip_of(bins, asked_s, answered_s)
     timed = seen.timed
+    cut = bool(timed) and timed[-1].at_s < answered_s
+    dip = None if cut else dip_of(bins, asked_s, answered_s)
+    probe = probe_toll(seen.probed, asked_s)
     began_s = timed[0].at_s if timed else asked_s
     seconds = answered_s - asked_s
     cpu_before = grown(timed, began_s, asked_s, lambda s: s.cpu_s)
@@ -81,10 +87,14 @@ def cost_of(seen: Seen, asked_s: float, answered_s: float, asked_at: str = "") -
         source=source if dip else "",
         unit=unit if dip else "",
         traffic=dip,
-        rates=tuple(b.per_s for b in bins if b.begin_s >= asked_s - _BEFORE_S) if dip else (),
-        errors=_errors(seen, asked_s),
-        connections_dropped=_whole(grown(timed, asked_s, seen.until_s, lambda s: s.connections_dropped)),
-        probe=probe_toll(seen.probed, asked_s),
+        rates=tuple(b.per_s for b in bins if b.begin_s >= asked_s - BEFORE_S) if dip else (),
+        errors=_errors(seen, asked_s, answered_s + AFTER_S) if not cut else None,
+        errors_before=_errors(seen, asked_s - BEFORE_S, asked_s),
+        connections_dropped=_whole(_since(timed, asked_s, answered_s + AFTER_S)),
+        connections_waiting=max((w for t in timed if (w := t.sample.waiting) is not None), default=None),
+        probe=probe,
+        probe_note=seen.probe_trouble if probe is None else "",
+        cut=cut,
         cpu_before=cpu_before / (asked_s - began_s) if cpu_before is not None else None,
         cpu_during=cpu_during / seconds if cpu_during is not None else None,
         throttled_s=grown(timed, asked_s, answered_s, lambda s: s.throttled_s),
@@ -99,16 +109,15 @@ def cost_of(seen: Seen, asked_s: float, answered_s: float, asked_at: str = "") -
 
 def is_back(seen: Seen, asked_s: float, answered_s: float) -> bool:
     """Whether nothing more is to be seen: the traffic is what it was, or there was none."""
-    dip = dip_of(_rates(seen)[2], asked_s, answered_s)
+    segments = segment_bins(seen.timed) if seen.segments_count else ()
+    dip = dip_of(segments or _log_bins(seen), asked_s, answered_s)
     return dip is None or dip.recovered_s is not None
 
 
 def _rates(seen: Seen) -> tuple[str, str, tuple[Bin, ...]]:
     """The best there is: what it was counted by, the unit, the rates."""
     segments = segment_bins(seen.timed) if seen.segments_count else ()
-    logged: tuple[Bin, ...] = ()
-    if seen.unix_ahead_s is not None:
-        logged = log_bins(seen.requests, seen.log_until, -seen.unix_ahead_s)
+    logged = _log_bins(seen)
     per_segment = requests_per_segment(segments, logged)
     if per_segment:
         bins = tuple(Bin(b.begin_s, b.end_s, b.per_s * per_segment) for b in segments)
@@ -116,6 +125,11 @@ def _rates(seen: Seen) -> tuple[str, str, tuple[Bin, ...]]:
     if segments:
         return "TCP segments sent", "segments", segments
     return f"access log {seen.log_path}", "requests", logged
+
+
+def _log_bins(seen: Seen) -> tuple[Bin, ...]:
+    ahead_s = seen.unix_ahead_s
+    return () if ahead_s is None else log_bins(seen.requests, seen.log_until, -ahead_s)
 
 
 def segment_bins(timed: Sequence[Timed]) -> tuple[Bin, ...]:
@@ -159,24 +173,38 @@ def requests_per_segment(segments: Sequence[Bin], logged: Sequence[Bin]) -> floa
 
 
 def dip_of(bins: Sequence[Bin], begin_s: float, end_s: float) -> Dip | None:
-    """The dip around a capture that lasted from `begin_s` to `end_s`; None where there was no traffic before."""
-    before = [b for b in bins if begin_s - _BEFORE_S <= b.begin_s and b.end_s <= begin_s]
+    """The dip around a capture that lasted from `begin_s` to `end_s`; None where there was no traffic before.
+
+    A standstill is one that begins by the end of the capture, and in which enough would have come to be missed.
+    """
+    before = [b for b in bins if begin_s - BEFORE_S <= b.begin_s and b.end_s <= begin_s + _EDGE_S]
     seconds = sum(b.seconds for b in before)
     rate = sum(b.per_s * b.seconds for b in before) / seconds if seconds else 0.0
-    since = [b for b in bins if b.end_s > begin_s]
+    since = [b for b in bins if b.end_s > begin_s + _EDGE_S]
     if rate < _TRAFFIC_PER_S or not since:
         return None
-    at, count = _longest_still(since, rate * STILL_SHARE)
-    still_s = sum(b.seconds for b in since[at : at + count])
-    for edge in (since[at - 1 : at] if at else before[-1:], since[at + count : at + count + 1]):
-        still_s += sum(max(1 - b.per_s / rate, 0) * b.seconds for b in edge) if count else 0
+    still = _standstill(before[-1:], since, rate, end_s)
     return Dip(
         before_per_s=rate,
         during_per_s=_meanwhile(since, begin_s, end_s, rate),
-        lowest_per_s=min(b.per_s for b in since),
-        still_s=still_s,
-        recovered_s=_recovered_s(since, at, count, rate),
+        lowest_per_s=min(b.per_s for b in since if b.begin_s <= end_s),
+        still_s=still[1] - still[0] if still else 0.0,
+        recovered_s=_recovered_s(since, still, rate) if still else 0.0,
     )
+
+
+def _standstill(
+    before: Sequence[Bin], since: Sequence[Bin], rate: float, end_s: float
+) -> tuple[float, float] | None:
+    """From when to when nothing came: the longest run of steps, and of those at its edges the share that is missing."""
+    at, count = _longest_still(since, rate * STILL_SHARE, end_s)
+    if not count:
+        return None
+    first, last = since[at], since[at + count - 1]
+    edges = (since[at - 1 : at] if at else before, since[at + count : at + count + 1])
+    early_s, late_s = (sum(max(1 - b.per_s / rate, 0) * b.seconds for b in edge) for edge in edges)
+    begin, end = first.begin_s - early_s, last.end_s + late_s
+    return (begin, end) if rate * (end - begin) >= _MISSED else None
 
 
 def _meanwhile(bins: Sequence[Bin], begin_s: float, end_s: float, before_per_s: float) -> float:
@@ -199,21 +227,20 @@ def _mean(bins: Sequence[Bin], begin_s: float, end_s: float) -> float:
     return sum(rate * share for rate, share in shares) / seconds if seconds else 0.0
 
 
-def _longest_still(bins: Sequence[Bin], limit_per_s: float) -> tuple[int, int]:
-    """Where the longest run at or below the limit begins, and of how many bins it is."""
+def _longest_still(bins: Sequence[Bin], limit_per_s: float, end_s: float) -> tuple[int, int]:
+    """Where the longest run at or below the limit begins, no later than `end_s`, and of how many bins it is."""
     best, run = (0, 0), 0
     for at, one in enumerate(bins):
-        run = run + 1 if one.per_s <= limit_per_s else 0
+        run = run + 1 if one.per_s <= limit_per_s and (run or one.begin_s <= end_s) else 0
         best = max(best, (at + 1 - run, run), key=lambda found: found[1])
     return best
 
 
-def _recovered_s(since: Sequence[Bin], at: int, count: int, rate: float) -> float | None:
-    if not count:
-        return 0.0
-    behind = (b for b in since[at + count :] if b.per_s >= rate * RECOVERED_SHARE)
+def _recovered_s(since: Sequence[Bin], still: tuple[float, float], rate: float) -> float | None:
+    begin, end = still
+    behind = (b.begin_s for b in since if b.end_s > end + _EDGE_S and b.per_s >= rate * RECOVERED_SHARE)
     first = next(behind, None)
-    return first.begin_s - since[at].begin_s if first else None
+    return max(first, end) - begin if first is not None else None
 
 
 def grown(
@@ -238,11 +265,20 @@ def _whole(value: float | None) -> int | None:
     return None if value is None else round(value)
 
 
-def _errors(seen: Seen, asked_s: float) -> int | None:
+def _since(timed: Sequence[Timed], begin_s: float, end_s: float) -> float | None:
+    """Connections that were dropped from one moment to the other, or as far as it was seen."""
+    until_s = min(end_s, timed[-1].at_s) if timed else end_s
+    return grown(timed, begin_s, until_s, lambda s: s.connections_dropped)
+
+
+def _errors(seen: Seen, begin_s: float, end_s: float) -> int | None:
+    """In the seconds of the log that hold these moments; None where the log does not reach beyond the first."""
     if seen.unix_ahead_s is None or not seen.requests:
         return None
-    begin = floor(asked_s + seen.unix_ahead_s)
-    return sum(count for second, count in seen.errors.items() if second >= begin)
+    begin, end = floor(begin_s + seen.unix_ahead_s), floor(end_s + seen.unix_ahead_s)
+    if seen.log_until <= begin + 1:
+        return None
+    return sum(count for second, count in seen.errors.items() if begin <= second < end)
 
 
 def probe_toll(probed: Sequence[Probed], begin_s: float) -> ProbeToll | None:
@@ -272,6 +308,7 @@ def _cost_sample(timed: Timed, asked_s: float) -> CostSample:
         sent_bytes=sample.sent_bytes,
         connections_now=sample.established,
         connections_dropped=sample.connections_dropped,
+        connections_waiting_now=sample.waiting,
         running_now=sample.running,
         disk_busy_s=sample.disk_busy_s,
         disk_written_bytes=sample.disk_written_bytes,

@@ -64,17 +64,21 @@ class Sampler:
         self._token = secrets.token_hex(8)
         self._seen: list[tuple[Sample, bool]] = []
         self._asked: list[tuple[float, bool]] = []
-        self._asking = threading.Lock()
         self._ahead_s = 0.0
         self._best_answer_s = float("inf")
         self._unix_s: float | None = None
         self._answers = 0
         self._over = threading.Event()
+        self._wake = threading.Event()
+        self._marked = False
         self._stream: ByteStream | None = None
         self._reach, self._pid = reach, pid
         self._reader = threading.Thread(target=self._work, name="sampler", daemon=True)
         self._ticker = threading.Thread(target=self._tick, name="sampler clock", daemon=True)
-        self._reader.start()
+        try:
+            self._reader.start()
+        except RuntimeError:
+            self._over.set()
 
     @property
     def over(self) -> bool:
@@ -93,13 +97,15 @@ class Sampler:
 
     def _work(self) -> None:
         # No channel, no thread, no shell: the capture goes on without.
-        with contextlib.suppress(JvmdiagError, OSError, RuntimeError, ValueError):
+        # Nor does anything that the target prints end it in another way than this.
+        with contextlib.suppress(JvmdiagError, OSError, RuntimeError, ValueError, LookupError):
             argv = ["sh", "-c", _script(), "sh", self._token, str(self._pid)]
             with self._reach.host.stream(argv, user=self._reach.user) as stream:
                 self._stream = stream
                 for sections in self._records(stream):
                     self._take(sections)
         self._over.set()
+        self._wake.set()
 
     def _records(self, stream: ByteStream) -> Iterator[dict[str, bytes]]:
         """The sections up to each `end`, by name."""
@@ -152,35 +158,36 @@ class Sampler:
     def _tick(self) -> None:
         count, due = 0, time.monotonic()
         while not self._over.is_set():
+            self._wake.clear()
+            marked, self._marked = self._marked, False
             if len(self._asked) - self._answers < _MOST_UNDER_WAY:
-                self._look("sample slow log" if count % _SLOW_EVERY == 0 else "sample")
-            count, due = count + 1, due + INTERVAL_S
-            self._over.wait(max(due - time.monotonic(), 0))
+                slow = marked or count % _SLOW_EVERY == 0
+                self._asked.append((time.monotonic(), marked))
+                self._send("sample slow log" if slow else "sample")
+            if not marked:
+                count, due = count + 1, due + INTERVAL_S
+            self._wake.wait(max(due - time.monotonic(), 0))
 
     def mark(self) -> None:
-        """Look now: something begins, or has ended."""
-        if self._ticker.ident is not None and not self._over.is_set():
-            self._look("sample", marked=True)
-
-    def _look(self, line: str, *, marked: bool = False) -> None:
-        # In the order of the answers.
-        with self._asking:
-            self._asked.append((time.monotonic(), marked))
-            self._send(line)
+        """Look now: something begins, or has ended. Never waits, whatever the way there does."""
+        self._marked = True
+        self._wake.set()
 
     def _send(self, line: str) -> None:
         if stream := self._stream:
-            with contextlib.suppress(JvmdiagError, OSError):
+            with contextlib.suppress(JvmdiagError, OSError, ValueError):
                 stream.send(f"{line}\n".encode())
 
     def close(self) -> None:
         """End it there and here, within two seconds. A second call does nothing."""
         if not self._over.is_set():
             self._over.set()
+            self._wake.set()
             if self._ticker.ident is not None:
                 self._ticker.join(_END_S)
             self._send("end")
-        self._reader.join(_END_S)
+        if self._reader.ident is not None:
+            self._reader.join(_END_S)
         if self._reader.is_alive() and self._stream is not None:
             with contextlib.suppress(JvmdiagError, OSError):
                 self._stream.close()

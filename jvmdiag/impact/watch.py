@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from math import ceil, floor
 
 from jvmdiag.attach.rung import Reach
+from jvmdiag.impact.access_log import within
 from jvmdiag.impact.prober import Prober
 from jvmdiag.impact.toll import LOG_DELAY_S, Seen, cost_of, is_back
 from jvmdiag.impact.traffic import Sampler
@@ -47,6 +49,7 @@ class Watch:
         self._prober = Prober(watching.probe) if watching.probe else None
         self._since_s = time.monotonic()
         self._baseline_s = watching.baseline_s
+        self._quiet_from_s = self._settled_s = 0.0
 
     def begin(self) -> None:
         """Wait until there is something to compare with: the time before."""
@@ -75,7 +78,7 @@ class Watch:
             return False
         if sampler.log.last is None:
             # Of a Tomcat that has just begun nothing was written yet.
-            return not sampler.log.fed_bytes and bool(sampler.timed)
+            return not sampler.log.fed_bytes and self._sends
         unix_s = sampler.unix_s(time.monotonic())
         return unix_s is not None and unix_s - sampler.log.last < _LOG_ALIVE_S
 
@@ -88,24 +91,45 @@ class Watch:
         """Wait until the traffic is what it was before a question that was put and answered then."""
         while time.monotonic() < answered_s + within_s and not self._is_back(asked_s, answered_s):
             time.sleep(_STEP_S)
+        self._settled_s = time.monotonic()
 
-    def wait_for_log(self, answered_s: float) -> None:
-        """Wait until the access log can be complete."""
-        while self.expected_wait_s(answered_s) and not self._log_reaches(answered_s + 1):
+    def wait_for_log(self, asked_s: float, answered_s: float) -> None:
+        """Wait until the access log can be complete, and says that the traffic is back."""
+        while self.expected_wait_s(answered_s) and not (
+            self._log_reaches(answered_s + 1) and self._is_back(asked_s, answered_s)
+        ):
             time.sleep(_STEP_S)
+
+    @property
+    def _sends(self) -> bool:
+        """Whether the JVM's network has sent anything worth a log since this began."""
+        timed = self._sampler.timed if self._sampler and not self._own_network else ()
+        sent = [t.sample.segments_out for t in timed if t.sample.segments_out is not None]
+        return bool(sent) and sent[-1] - sent[0] > timed[-1].at_s - timed[0].at_s
 
     def cost(self, asked_s: float, answered_s: float) -> Cost | None:
         """What a question cost that was put and answered then, as far as it can be seen by now; None where
-        nothing could. What the sampling took is known once this is closed."""
+        nothing could. What the sampling took is known once this is closed. The next is compared with what came
+        after this one."""
         moment = datetime.fromtimestamp(time.time() - time.monotonic() + asked_s, timezone.utc)
         asked_at = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        return cost_of(self._seen(asked_s), asked_s, answered_s, asked_at)
+        cost = cost_of(self._seen(asked_s), asked_s, answered_s, asked_at)
+        self._quiet_from_s = self._settled_s
+        return cost
 
     def _is_back(self, asked_s: float, answered_s: float) -> bool:
+        if not self._probe_is_back(answered_s):
+            return False
         if self._sampler is None or self._sampler.over:
             return True
         seen = self._seen(asked_s)
         return bool(seen.timed) and seen.timed[-1].at_s > answered_s and is_back(seen, asked_s, answered_s)
+
+    def _probe_is_back(self, answered_s: float) -> bool:
+        """Whether a request of the probe ended that began after the answer; one that never got any says nothing."""
+        if self._prober is None or all(one.failed for one in self._prober.seen):
+            return True
+        return self._prober.seen[-1].began_s + self._prober.seen[-1].took_s > answered_s
 
     def _log_reaches(self, at_s: float) -> bool:
         assert self._sampler is not None
@@ -113,20 +137,29 @@ class Watch:
         return unix_s is not None and last is not None and last >= unix_s
 
     def _seen(self, asked_s: float) -> Seen:
-        sampler = self._sampler
-        probed = tuple(self._prober.seen) if self._prober else ()
+        now, sampler, prober = time.monotonic(), self._sampler, self._prober
+        probed = prober.so_far() if prober else ()
+        trouble = f"the probe got no answer: {prober.trouble}" if prober else ""
         if sampler is None:
-            return Seen(probed=probed, until_s=time.monotonic())
+            return Seen(probed=probed, probe_trouble=trouble, until_s=now)
+        from_s = max(asked_s - _SHOWN_BEFORE_S, self._quiet_from_s)
+        ahead_s = sampler.unix_s(0.0)
+        # A log may have lines of years ago, and of the year 9999 if somebody likes that.
+        seconds = (floor(from_s + ahead_s) - 1, ceil(now + ahead_s) + 1) if ahead_s is not None else (0, 0)
+        requests, errors = (
+            within(dict(counts), *seconds) for counts in (sampler.log.requests, sampler.log.errors)
+        )
         return Seen(
-            timed=tuple(one for one in sampler.timed if one.at_s > asked_s - _SHOWN_BEFORE_S),
+            timed=tuple(one for one in sampler.timed if one.at_s > from_s),
             segments_count=not (self._own_network and sampler.shares_network is not False),
             log_path=sampler.log_path,
-            requests=dict(sampler.log.requests),
-            errors=dict(sampler.log.errors),
-            unix_ahead_s=sampler.unix_s(0.0),
+            requests=requests,
+            errors=errors,
+            unix_ahead_s=ahead_s,
             probed=probed,
+            probe_trouble=trouble,
             sampling_cpu_s=sampler.own_cpu_s,
-            until_s=time.monotonic(),
+            until_s=now,
         )
 
     def close(self) -> None:

@@ -1,5 +1,7 @@
 """A locustfile without users: a line for each request that any other locustfile makes. Run by Locust, never imported.
 
+Ends Locust when the process that started it, _JVMDIAG_LOAD_PARENT, is gone: a load must not go on for ever.
+
 A line of _JVMDIAG_LOAD_LOG is a JSON list: Unix time of the end, seconds it took, method and name, whether it failed.
 """
 
@@ -7,10 +9,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import time
 from pathlib import Path
 from typing import Any
 
+import gevent
 from locust import events
 
 # A line at a time: what was recorded stays where Locust is killed.
@@ -21,3 +25,12 @@ _LOG = Path(os.environ["_JVMDIAG_LOAD_LOG"]).open("a", buffering=1, encoding="ut
 def _record(request_type: str, name: str, response_time: float, exception: object, **_: Any) -> None:
     line = [time.time(), response_time / 1000, f"{request_type} {name}", exception is not None]
     _LOG.write(json.dumps(line) + "\n")
+
+
+def _end_with_parent(parent: int) -> None:
+    while os.getppid() == parent:
+        gevent.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+gevent.spawn(_end_with_parent, int(os.environ["_JVMDIAG_LOAD_PARENT"]))

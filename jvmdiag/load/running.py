@@ -9,19 +9,23 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from importlib.util import find_spec
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlsplit
 
 from jvmdiag.errors import BadRequest, LoadFailed, MissingExtra
+from jvmdiag.hosts.uninterrupted import uninterrupted
+from jvmdiag.impact.prober import check_url
 from jvmdiag.load.outcome import Request, parse_requests
 
 _HERE = Path(__file__).parent
 _FIRST_WITHIN_S, _ALL_FAILED_S = 30.0, 5.0
 _END_S = 10.0
+_HOUR_S = 3600.0
 _STEP_S = 0.1
 
 
@@ -48,18 +52,30 @@ class LoadSpec:
     body_bytes: int = 4096
     locustfile: Path | None = None
 
+    def check(self) -> None:
+        """Raises BadRequest for what makes no load."""
+        check_url(self.url, "--url")
+        if not 0 < self.pace_s <= _HOUR_S:
+            raise BadRequest("--pace is more than 0, and an hour at most")
+        if self.locustfile and not self.locustfile.is_file():
+            raise BadRequest(f"there is no locustfile {self.locustfile}")
+
     @property
     def host(self) -> str:
-        """Scheme, name and port. Raises BadRequest for what is no http or https URL."""
+        """Scheme, name and port."""
         parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise BadRequest(f"--url {self.url!r} is no URL", advice="as in: --url http://web:8080/orders")
         return f"{parts.scheme}://{parts.netloc}"
 
     @property
     def path(self) -> str:
         parts = urlsplit(self.url)
         return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+    @property
+    def shown(self) -> str:
+        """The URL for any reader: a query may hold a token."""
+        parts = urlsplit(self.url)
+        return f"{self.host}{parts.path or '/'}" + ("?…" if parts.query else "")
 
     @property
     def is_loopback(self) -> bool:
@@ -109,62 +125,73 @@ class Load:
             time.sleep(_STEP_S)
 
 
-def require_locust() -> None:
-    """Raises MissingExtra where Locust is not installed."""
-    if find_spec("locust") is None:
-        raise MissingExtra(
-            "there is no Locust to make the load with", advice="install it: pip install 'jvmdiag[load]'"
-        )
+def require_extra() -> None:
+    """Raises MissingExtra where Locust, or what draws, is not installed."""
+    for package in ("locust", "matplotlib"):
+        if find_spec(package) is None:
+            raise MissingExtra(
+                f"a rehearsal takes {package}", advice="install it: pip install 'jvmdiag[load]'"
+            )
 
 
 @contextmanager
 def running_load(spec: LoadSpec) -> Iterator[Load]:
     """The load, from its first answer until the context is left. Raises BadRequest, MissingExtra, LoadFailed."""
-    require_locust()
-    host = spec.host
-    if spec.locustfile and not spec.locustfile.is_file():
-        raise BadRequest(f"there is no locustfile {spec.locustfile}")
+    require_extra()
+    spec.check()
     with tempfile.TemporaryDirectory(prefix="jvmdiag-load-") as folder:
         log, said = Path(folder) / "requests", Path(folder) / "said"
         log.touch()
-        with said.open("wb") as out, _started(_argv(spec, host), _environment(spec, log), out) as process:
+        with said.open("wb") as out, _started(_argv(spec), _environment(spec, log), out, folder) as process:
             load = Load(process, log, said)
             load.wait_for_first()
             yield load
 
 
 @contextmanager
-def _started(argv: list[str], environment: dict[str, str], out: object) -> Iterator[subprocess.Popen[bytes]]:
-    # A session of its own: Ctrl-C in the terminal reaches jvmdiag, which ends it in order.
-    process = subprocess.Popen(
-        argv,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=out,  # type: ignore[call-overload]
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    try:
+def _started(
+    argv: list[str], environment: dict[str, str], out: IO[bytes], folder: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    with ExitStack() as stack:
+        with uninterrupted():
+            # A session of its own: Ctrl-C in the terminal reaches jvmdiag, which ends it in order. A folder of
+            # its own: it reads the locust.conf of that in which it runs.
+            process = subprocess.Popen(
+                argv,
+                env=environment,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            stack.callback(_end, process)
         yield process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(_END_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
-def _argv(spec: LoadSpec, host: str) -> list[str]:
-    files = f"{spec.locustfile or _HERE / 'scenarios.py'},{_HERE / 'recorder.py'}"
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(_END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _argv(spec: LoadSpec) -> list[str]:
+    own = spec.locustfile.resolve() if spec.locustfile else _HERE / "scenarios.py"
     count = str(spec.users)
-    options = ["--headless", "--skip-log-setup", "--users", count, "--spawn-rate", count, "--host", host]
-    return [sys.executable, "-m", "locust", "-f", files, *options]
+    options = ["--headless", "--skip-log-setup", "--users", count, "--spawn-rate", count]
+    return [sys.executable, "-m", "locust", "-f", f"{own},{_HERE / 'recorder.py'}", *options]
 
 
 def _environment(spec: LoadSpec, log: Path) -> dict[str, str]:
+    # Settings of Locust's own may stand in LOCUST_*; what is wanted here is said here.
+    others = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
     return {
-        **os.environ,
+        **others,
+        "LOCUST_HOST": spec.host,
+        "_JVMDIAG_LOAD_PARENT": str(os.getpid()),
         "_JVMDIAG_LOAD_LOG": str(log),
         "_JVMDIAG_LOAD_SCENARIO": spec.scenario.value,
         "_JVMDIAG_LOAD_PATH": spec.path,

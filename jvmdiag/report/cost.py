@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # A rate that falls by less than this is as it was before.
 _A_DIP = 0.1
+_MISSED = 5.0
 _WIDTH = 60
 _HELD_UP_S = 0.05
 _BARS, _PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.:-=+*#"
@@ -24,10 +25,16 @@ def pause_text(pause: Pause, forecast: Forecast | None = None) -> str:
     if 0.0995 <= pause.seconds < 0.9995:
         took = f"{pause.seconds * 1000:.0f} ms"
     foretold = f"forecast {span(forecast.low_s, forecast.high_s)}; " if forecast else ""
+    spent = f", {_collections_text(pause)} among it" if pause.collections else ""
     if pause.exact:
-        return f"paused {took} ({foretold}the JVM's own count)"
-    others = f"the JVM's own count of {pause.safepoints} safepoints, others among them"
+        return f"paused {took} ({foretold}the JVM's own count{spent})"
+    others = f"the JVM's own count of {pause.safepoints} safepoints, others among them{spent}"
     return f"paused at most {took} ({foretold}{others})"
+
+
+def _collections_text(pause: Pause) -> str:
+    count = "a collection" if pause.collections == 1 else f"{pause.collections} collections"
+    return f"{count} of {duration(pause.collecting_s)}"
 
 
 def cost_lines(
@@ -57,26 +64,39 @@ def disk_part(taken: HeapDumpTaken) -> str:
 def _traffic_parts(cost: Cost) -> list[str]:
     parts = []
     if cost.traffic:
-        parts.append(f"{cost.unit} {_dip_text(cost.traffic)}")
+        parts.append(f"{cost.unit} {_dip_text(cost.traffic, cost.took_s)}")
+    if cost.cut:
+        parts.append("the watching was cut off before the answer")
     if cost.errors is not None and cost.traffic:
-        parts.append(f"{cost.errors} errors" if cost.errors else "no errors")
+        parts.append(_errors_text(cost.errors, cost.errors_before))
     if cost.connections_dropped:
         parts.append(f"{cost.connections_dropped} connections dropped")
+    if cost.connections_waiting:
+        parts.append(f"up to {cost.connections_waiting} connections waiting")
     if cost.probe:
         parts.append(_probe_text(cost.probe))
+    if cost.probe_note:
+        parts.append(cost.probe_note)
     if (cost.throttled_s or 0) >= _HELD_UP_S:
         parts.append(f"held up by its CPU quota for {duration(cost.throttled_s or 0)}")
     return parts
 
 
-def _dip_text(dip: Dip) -> str:
+def _errors_text(errors: int, before: int | None) -> str:
+    usual = f" ({before} in the ten seconds before)" if before else ""
+    return f"{errors} errors{usual}" if errors else "no errors"
+
+
+def _dip_text(dip: Dip, took_s: float) -> str:
     before = f"{dip.before_per_s:.0f}/s"
     if dip.still_s:
         back = (
             "not yet back" if dip.recovered_s is None else f"back to 95 % after {duration(dip.recovered_s)}"
         )
         return f"{before} -> {dip.lowest_per_s:.0f} for {duration(dip.still_s)}, {back}"
-    if dip.during_per_s < dip.before_per_s * (1 - _A_DIP):
+    # Of three that would have come, none is no less.
+    enough = dip.before_per_s * took_s >= _MISSED
+    if enough and dip.during_per_s < dip.before_per_s * (1 - _A_DIP):
         return f"{before} -> {dip.during_per_s:.0f}/s meanwhile"
     return f"{before} as before"
 

@@ -25,7 +25,7 @@ ARROWS: dict[str, frozenset[str]] = {
     "attach": BASE | {"hosts", "jvm"},
     "capture": BASE | {"hosts", "attach"},
     "impact": BASE | {"units", "hosts", "attach", "jvm"},
-    "load": BASE,
+    "load": BASE | {"hosts", "impact"},
     "collect": BASE | {"target", "units", "hosts", "jvm", "attach", "capture", "impact", "load", "transfer"},
     "report": BASE | {"units", "jvm", "capture", "impact", "load", "transfer", "collect"},
     "cli": BASE
@@ -37,6 +37,7 @@ HOST_MODULES: dict[str, frozenset[str]] = {
     "attach": frozenset({"base", "place", "local"}),
     "capture": frozenset({"base"}),
     "impact": frozenset({"base"}),
+    "load": frozenset({"uninterrupted"}),
     "collect": frozenset({"base", "access", "place", "opening", "chunks"}),
     "cli": frozenset({"access", "place", "opening"}),
 }
@@ -50,6 +51,7 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "zstandard": ("transfer/codec.py",),
     "typer": ("cli/",),
     "tqdm": ("cli/progress.py",),
+    "gevent": ("load/recorder.py",),
     "locust": ("load/scenarios.py", "load/recorder.py"),  # run in a process of its own
     "matplotlib": ("load/plot.py",),
     "tomli": ("cli/config.py",),

@@ -43,7 +43,7 @@ def sampler(output: Path, count: int = 1) -> tuple[_Sampler, list[ThreadDump]]:
     job = Job(DockerTarget("web"), output=output)
     request = ThreadDumpRequest(count, 0)
     scene = in_a_container(the_jvm_of("tomcat-inside"))
-    return _Sampler(job, request, Journal(), heard.append, scene), heard
+    return _Sampler(job, request, Journal(), heard.append, scene, print), heard
 
 
 @pytest.mark.parametrize("dump", DUMPS)

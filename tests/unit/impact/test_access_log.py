@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from jvmdiag.impact.access_log import LogCount, access_logs, count_between
+from jvmdiag.impact.access_log import LogCount, access_logs, within
 
-LISTING = """l-wx------ 1 tomcat tomcat 64 Nov 25 12:25 47 -> /var/lib/tomcat10/logs/localhost_access_log.2026-11-25.txt
-l-wx------ 1 tomcat tomcat 64 Nov 25 12:25 9 -> /srv/my access log (deleted)
+LISTING = """1764072000 41 -> /srv/app/lib/data-access-logging-1.0.jar
+1764072001 47 -> /var/lib/tomcat10/logs/localhost_access_log.2026-11-25.txt
+1764072009 9 -> /srv/my access log (deleted)
 """
 SECOND = 1772366400  # 2026-03-01T12:00:00Z
 
@@ -14,8 +15,8 @@ def line(stamp: str, status: int) -> bytes:
     return f'127.0.0.1 - - [01/Mar/2026:{stamp}] "GET /a?b=[c] HTTP/1.1" {status} 12\n'.encode()
 
 
-def test_the_logs_among_the_open_files() -> None:
-    assert [fd for fd, _ in access_logs(LISTING)] == [47, 9]
+def test_the_log_that_is_in_use_comes_first_and_an_archive_is_none() -> None:
+    assert [fd for fd, _ in access_logs(LISTING)] == [9, 47]
 
 
 def test_lines_are_counted_by_their_own_stamp_wherever_the_pieces_are_cut() -> None:
@@ -27,4 +28,10 @@ def test_lines_are_counted_by_their_own_stamp_wherever_the_pieces_are_cut() -> N
         assert dict(count.requests) == {SECOND: 2, SECOND + 2: 1}
         assert count.errors[SECOND] == 1
         assert count.last == SECOND + 2
-    assert count_between(count.requests, SECOND, SECOND + 2) == 2
+    assert within(count.requests, SECOND, SECOND + 1) == {SECOND: 2}
+
+
+def test_a_day_that_is_none_is_left_out() -> None:
+    count = LogCount()
+    count.feed(b'x - - [31/Feb/2026:12:00:00 +0000] "GET / HTTP/1.1" 200 1\n' + line("12:00:00 +0000", 200))
+    assert dict(count.requests) == {SECOND: 1}

@@ -35,7 +35,7 @@ def test_a_pause_that_begins_and_ends_within_bins_is_measured_to_their_shares() 
     assert dip.lowest_per_s == 0
     assert dip.still_s == pytest.approx(1.8)
     assert dip.during_per_s == pytest.approx(20)  # before 2.1 s, and after 3.9 s
-    assert dip.recovered_s == pytest.approx(1.75)
+    assert dip.recovered_s == pytest.approx(1.9)  # the first step that is wholly as before begins at 4.0
 
 
 def test_a_rate_that_never_comes_back_has_no_recovery_and_no_dip_recovers_at_once() -> None:
@@ -174,9 +174,56 @@ def test_a_step_begins_and_ends_with_the_question_and_none_lasts_a_few_milliseco
 
 
 def test_a_log_that_is_late_leaves_the_segments() -> None:
-    early = {second: 200 for second in (997, 998, 999)}
+    early = dict.fromkeys((997, 998, 999), 200)
     cost = cost_of(
         Seen(timed=still_from_4_to_6(), requests=early, unix_ahead_s=1000.0, until_s=7.0), 4.0, 6.0
     )
     assert cost is not None and cost.traffic is not None
     assert cost.unit == "segments"
+
+
+def test_what_comes_now_and_then_is_not_missed() -> None:
+    # Three a second, as they come: no second without one is a standstill of ours.
+    rates = [5.0, 2.5, 2.5, 0.0, 5.0, 2.5, 0.0, 0.0, 5.0, 2.5, 2.5, 5.0]
+    dip = dip_of(bins(*rates, seconds=0.4), 2.0, 2.005)
+    assert dip is not None
+    assert (dip.still_s, dip.recovered_s) == (0, 0)
+
+
+def test_a_lull_that_comes_much_later_is_not_of_the_capture() -> None:
+    rates = [200.0] * 20 + [0.0] * 20 + [200.0] * 4
+    dip = dip_of(bins(*rates, seconds=0.4), 4.0, 4.02)
+    assert dip is not None
+    assert (dip.still_s, dip.lowest_per_s) == (0, 200)
+
+
+def test_errors_that_are_not_in_the_log_yet_are_not_none_of_them() -> None:
+    seen = Seen(timed=still_from_4_to_6(), requests={1000: 100, 1001: 100}, unix_ahead_s=1000.0, until_s=7.0)
+    cost = cost_of(seen, 4.0, 6.0)
+    assert cost is not None
+    assert cost.errors is None
+
+
+def test_usual_errors_stand_beside_and_those_of_much_later_do_not_count() -> None:
+    requests = dict.fromkeys(range(980, 1100), 200)
+    errors = {995: 2, 1005: 7, 1090: 1000}
+    seen = Seen(
+        timed=still_from_4_to_6(), requests=requests, errors=errors, unix_ahead_s=1000.0, until_s=99.0
+    )
+    cost = cost_of(seen, 4.0, 6.0)
+    assert cost is not None
+    assert (cost.errors_before, cost.errors) == (2, 7)
+
+
+def test_a_watch_that_was_cut_says_so_and_nothing_of_what_it_did_not_see() -> None:
+    cost = cost_of(Seen(timed=still_from_4_to_6()[:20], until_s=30.0), 4.0, 6.0)
+    assert cost is not None
+    assert cost.cut
+    assert cost.traffic is None
+
+
+def test_a_probe_that_got_no_answer_says_why() -> None:
+    seen = Seen(probed=(Probed(1.0, 0.1, None),), probe_trouble="the probe got no answer: refused")
+    cost = cost_of(seen, 4.0, 6.0)
+    assert cost is not None
+    assert (cost.probe, cost.probe_note) == (None, "the probe got no answer: refused")

@@ -68,3 +68,25 @@ def test_a_sampler_that_breaks_raises_nothing(answer: Answer) -> None:
         pass
     assert sampler.timed == ()
     assert sampler.own_cpu_s is None
+
+
+def test_a_pipe_that_is_called_a_log_keeps_what_its_reader_is_to_get(tmp_path: Path) -> None:
+    pipe = tmp_path / "access.log"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with pipe.open("wb", buffering=0) as log:
+        log.write(b"a line\n")
+        with Sampler(Reach(LocalHost(), "", None), os.getpid()) as sampler:
+            assert until(lambda: len(sampler.timed) > 2)
+        assert sampler.log_path is None
+        assert os.read(reader, 100) == b"a line\n"
+    os.close(reader)
+
+
+def test_a_mark_is_a_look_at_once() -> None:
+    with Sampler(Reach(LocalHost(), "", None), os.getpid()) as sampler:
+        assert until(lambda: bool(sampler.timed))
+        before = len(sampler.timed)
+        sampler.mark()
+        assert until(lambda: any(one.marked for one in sampler.timed))
+        assert len(sampler.timed) - before <= 2

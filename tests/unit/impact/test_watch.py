@@ -37,7 +37,7 @@ def test_what_is_not_watched_costs_no_time_and_has_no_cost() -> None:
     with Watch(HERE, os.getpid(), UNWATCHED, own_network=False) as over:
         over.begin()
         over.settle(0.0, time.monotonic())
-        over.wait_for_log(time.monotonic())
+        over.wait_for_log(0.0, time.monotonic())
         assert over.cost(0.0, time.monotonic()) is None
     assert threading.active_count() == 1 or not [t for t in threading.enumerate() if t.name == "sampler"]
 

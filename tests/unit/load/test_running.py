@@ -23,10 +23,23 @@ def test_a_url_is_a_host_and_a_path(url: str, host: str, path: str, here: bool) 
     assert (spec.host, spec.path, spec.is_loopback) == (host, path, here)
 
 
-@pytest.mark.parametrize("url", ["web:8080", "ftp://web/", "http://", ""])
+@pytest.mark.parametrize(
+    "url", ["web:8080", "ftp://web/", "http://", "", "http://[::1", "http://h:x/", "http://joe:s3cret@h/"]
+)
 def test_what_is_no_url_is_refused_before_anything_starts(url: str) -> None:
-    with pytest.raises(BadRequest, match="--url"), running_load(LoadSpec(url)):
+    with pytest.raises(BadRequest, match="--url") as caught, running_load(LoadSpec(url)):
         pass
+    assert "s3cret" not in f"{caught.value}{caught.value.advice}"
+
+
+def test_a_query_is_not_shown() -> None:
+    assert LoadSpec("http://h/a?token=s3cret").shown == "http://h/a?…"
+
+
+@pytest.mark.parametrize("pace_s", [0.0, -1.0, float("nan"), 1e9])
+def test_a_pace_that_is_none_is_refused(pace_s: float) -> None:
+    with pytest.raises(BadRequest, match="--pace"):
+        LoadSpec("http://h/", pace_s=pace_s).check()
 
 
 def test_a_locustfile_that_is_not_there_is_refused(tmp_path: Path) -> None:

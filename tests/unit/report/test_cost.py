@@ -17,6 +17,7 @@ STILL = Cost(
     traffic=Dip(212.0, 20.0, 0.0, 1.9, 2.4),
     rates=(212.0, 0.0, 424.0),
     errors=41,
+    took_s=1.9,
     sampling_interval_s=0.25,
     sampled_s=9.0,
 )
