@@ -281,7 +281,6 @@ class CostSample:
     sent_bytes: int
     connections_now: int | None
     connections_dropped: int | None
-    connections_waiting_now: int | None
     running_now: int | None
     disk_busy_s: float | None
     disk_written_bytes: int | None
@@ -317,8 +316,6 @@ class Cost:
     errors_before: int | None = None
     """The same in the ten seconds before."""
     connections_dropped: int | None = None
-    connections_waiting: int | None = None
-    """Connections that nobody had accepted yet, at most."""
     probe: ProbeToll | None = None
     probe_note: str = ""
     """Why there is no `probe` although one was asked for."""

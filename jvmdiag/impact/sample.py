@@ -9,7 +9,6 @@ from dataclasses import dataclass
 _TICKS_PER_S = 100
 _SECTOR_BYTES = 512
 _DISK = re.compile(r"^ +\d+ +\d+ (?:sd[a-z]+|vd[a-z]+|xvd[a-z]+|nvme\d+n\d+|mmcblk\d+) (.*)$", re.MULTILINE)
-_LISTENING = re.compile(r"^ *\d+: [0-9A-F:]+ [0-9A-F:]+ 0A [0-9A-F]{8}:([0-9A-F]{8}) ", re.MULTILINE)
 _LOADAVG = re.compile(r"^[\d.]+ [\d.]+ [\d.]+ (\d+)/\d+ \d+$", re.MULTILINE)
 _STAT = re.compile(r"^\d+ \(.*\) [A-Za-z] (.*)$", re.MULTILINE)
 
@@ -36,8 +35,6 @@ class Sample:
     """Segments that were sent again (RetransSegs)."""
     running: int | None
     """Runnable threads of the whole machine just now."""
-    waiting: int | None = None
-    """Connections that wait to be accepted just now, of all that listen in the network namespace."""
     disk_busy_s: float | None = None
     """Of the busiest disk of the machine."""
     disk_written_bytes: int | None = None
@@ -65,7 +62,6 @@ def parse_sample(text: str) -> Sample | None:
         established=tcp.get("CurrEstab"),
         resent=tcp.get("RetransSegs"),
         running=int(running[1]) if running else None,
-        waiting=_waiting(text) if busy is not None or _LISTENING.search(text) else None,
         disk_busy_s=busy,
         disk_written_bytes=written,
     )
@@ -83,10 +79,6 @@ def _interfaces(text: str) -> tuple[int, int]:
     ]
     rows = [row for row in rows if len(row) == 16 and all(map(str.isdigit, row))]
     return sum(int(row[0]) for row in rows), sum(int(row[8]) for row in rows)
-
-
-def _waiting(text: str) -> int:
-    return sum(int(queue, 16) for queue in _LISTENING.findall(text))
 
 
 def _throttled_s(text: str) -> float | None:

@@ -47,8 +47,6 @@ while read -r what rest; do
         case $rest in *slow*) disks=/proc/diskstats ;; esac
         section sample
         cat /proc/uptime stat net/dev net/snmp net/netstat /proc/loadavg $stat $disks 2>/dev/null
-        # Sockets that listen: what stands in their queue of received bytes are connections nobody has accepted yet.
-        case $rest in *slow*) grep -h '^ *[0-9]*: [0-9A-F:]* [0-9A-F:]* 0A ' net/tcp net/tcp6 2>/dev/null ;; esac
         case $rest in *log*) section log; [ -z "$follows" ] || head -c 4194304 <&5 ;; esac
         section end
         ;;

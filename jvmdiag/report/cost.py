@@ -71,8 +71,6 @@ def _traffic_parts(cost: Cost) -> list[str]:
         parts.append(_errors_text(cost.errors, cost.errors_before))
     if cost.connections_dropped:
         parts.append(f"{cost.connections_dropped} connections dropped")
-    if cost.connections_waiting:
-        parts.append(f"up to {cost.connections_waiting} connections waiting")
     if cost.probe:
         parts.append(_probe_text(cost.probe))
     if cost.probe_note:
