@@ -34,7 +34,9 @@ class Run:
 
 
 def argv(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "jvmdiag.cli.start", *arguments]
+    """The command. What it costs is watched only where --sample says so: two seconds before each are minutes in all."""
+    unwatched = arguments[:1] in (("heapdump",), ("histogram",)) and not {"--sample", "--help"} & {*arguments}
+    return [sys.executable, "-m", "jvmdiag.cli.start", *arguments, *(("--no-sample",) if unwatched else ())]
 
 
 def environment(home: Path, more: Mapping[str, str] | None = None) -> dict[str, str]:
