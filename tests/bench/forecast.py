@@ -67,11 +67,11 @@ class Actual:
 
 # Those with a collection come last: they leave another heap behind.
 _QUESTIONS = (
-    Question(Operation.HISTOGRAM, False, ("histogram", "--yes")),
-    Question(Operation.LOCKS, False, ("threaddump", "--yes", "--locks")),
-    Question(Operation.HEAP_DUMP, False, ("heapdump", "--yes")),
-    Question(Operation.HEAP_DUMP, True, ("heapdump", "--yes", "--live")),
-    Question(Operation.HISTOGRAM, True, ("histogram", "--yes", "--live")),
+    Question(Operation.HISTOGRAM, False, ("histogram", "--no-sample", "--yes")),
+    Question(Operation.LOCKS, False, ("threaddump", "--no-sample", "--yes", "--locks")),
+    Question(Operation.HEAP_DUMP, False, ("heapdump", "--no-sample", "--yes")),
+    Question(Operation.HEAP_DUMP, True, ("heapdump", "--no-sample", "--yes", "--live")),
+    Question(Operation.HISTOGRAM, True, ("histogram", "--no-sample", "--yes", "--live")),
 )
 
 
