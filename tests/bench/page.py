@@ -19,7 +19,8 @@ another machine; seconds do not.
 
 - The **runbook** writes into the container's `/tmp` with the JDK's own tool, compresses there with `gzip`, and
   copies the result with `docker cp`. It is given the PID, and is not asked whether the result is whole.
-- A heap dump of jvmdiag is the whole command: the preflight, and the two seconds before the dump that its cost is compared with, are in its time.
+- A heap dump of jvmdiag is the whole command: the preflight, and the two seconds before the dump that its cost is
+  compared with, are in its time.
 - jvmdiag has to find the JVM, and its file is verified: what was sent, what came, structure, sum.
 - `--view inside` is what a user without root on the engine's host gets; root reads and speaks through `/proc`.
 - `scp` uses OpenSSH's default cipher, and neither it nor `ssh` compresses or verifies.
