@@ -7,20 +7,17 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from jvmdiag.cli.console import Console
 from jvmdiag.collect.job import Progress
 
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
 _ASSUMED_COLUMNS = 79
-
-
-def _columns() -> int | None:
-    """None lets tqdm ask the terminal. One that nobody told its size says 0 columns, and would show nothing."""
-    with contextlib.suppress(OSError):
-        if os.get_terminal_size(sys.stderr.fileno()).columns == 0:
-            return _ASSUMED_COLUMNS
-    return None
+# What is over by then needs no bar.
+_DELAY_S = 0.2
 
 
 @contextmanager
@@ -29,58 +26,91 @@ def progress_of(console: Console, what: str) -> Iterator[Progress]:
     if not console.paints:
         yield Progress(warn=console.warn, note=console.say)
         return
+    bar = _Bar(console, what)
+    try:
+        yield Progress(bar.advance, bar.expect, bar.warn, bar.note, bar.written)
+    finally:
+        bar.close()
+
+
+class _Bar:
+    def __init__(self, console: Console, what: str) -> None:
+        self._console = console
+        self._what = what
+        self._bar: tqdm[NoReturn] | None = None
+        self._passed = 0
+        self._beside = 0
+
+    def expect(self, size_bytes: int) -> None:
+        self.close()
+        self._bar = _painted(self._what, size_bytes, _DELAY_S)
+
+    def advance(self, size_bytes: int) -> None:
+        self._passed += size_bytes
+        bar = self._bar
+        if self._beside or bar is None:
+            return
+        # The estimate was of a heap that went on growing.
+        if bar.total is not None and self._passed > bar.total:
+            bar.total = None
+        bar.update(size_bytes)
+
+    def written(self, size_bytes: int) -> None:
+        """Bytes that the JVM has written and that do not pass yet; 0 once they do."""
+        bar = self._bar
+        if size_bytes and bar is not None:
+            bar.set_description("the JVM writes", refresh=False)
+            bar.n = self._passed + size_bytes
+            bar.total = max(bar.total or 0, bar.n)
+            bar.refresh()
+        elif self._beside and bar is not None:
+            # A bar paints nothing while its count is below that which it painted last: this takes another.
+            total = bar.total
+            self.close()
+            self._bar = _painted(self._what, total, 0, passed=self._passed)
+        self._beside = size_bytes
+
+    def warn(self, line: str) -> None:
+        self._clear()
+        self._console.warn(line)
+
+    def note(self, line: str) -> None:
+        self._clear()
+        self._console.say(line)
+
+    def _clear(self) -> None:
+        if self._bar is not None:
+            self._bar.clear()
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def _painted(what: str, total: float | None, delay_s: float, *, passed: int = 0) -> tqdm[NoReturn]:
     from tqdm import tqdm
 
-    bar: tqdm[NoReturn] = tqdm(
+    return tqdm(
         desc=what,
+        total=total,
+        initial=passed,
         unit="B",
         unit_scale=True,
         unit_divisor=1000,
         file=sys.stderr,
         leave=False,
         disable=None,
-        delay=0.2,
+        delay=delay_s,
+        miniters=1,  # else it learns from the jumps of `written` to wait for as many bytes again
         ncols=_columns(),
         nrows=2,  # a terminal that says 0 rows would hide the only bar there is
-        miniters=1,  # else it learns from the jumps of `written` to wait for as many bytes again
     )
 
-    passed, beside = 0, 0
 
-    def expect(size_bytes: int) -> None:
-        bar.reset(total=size_bytes)
-
-    def advance(size_bytes: int) -> None:
-        nonlocal passed
-        passed += size_bytes
-        if beside:
-            return
-        # The estimate was of a heap that went on growing.
-        if bar.total is not None and passed > bar.total:
-            bar.total = None
-        bar.update(size_bytes)
-
-    def written(size_bytes: int) -> None:
-        nonlocal beside
-        if size_bytes:
-            bar.set_description("the JVM writes", refresh=False)
-            bar.n = passed + size_bytes
-            bar.total = max(bar.total or 0, bar.n)
-            bar.refresh()
-        elif beside:
-            # tqdm paints nothing while its count is below that which it painted last; a reset forgets that.
-            bar.set_description(what, refresh=False)
-            bar.reset(total=bar.total)
-            bar.update(passed)
-        beside = size_bytes
-
-    def warn(line: str) -> None:
-        bar.clear()
-        console.warn(line)
-
-    def note(line: str) -> None:
-        bar.clear()
-        console.say(line)
-
-    with bar:
-        yield Progress(advance, expect, warn, note, written)
+def _columns() -> int | None:
+    """None lets tqdm ask the terminal. One that nobody told its size says 0 columns, and would show nothing."""
+    with contextlib.suppress(OSError):
+        if os.get_terminal_size(sys.stderr.fileno()).columns == 0:
+            return _ASSUMED_COLUMNS
+    return None
