@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from jvmdiag import __version__
-from jvmdiag.cli import check, fetch, heapdump, histogram, jcmd, ps, rehearse, threaddump, verify
+from jvmdiag.cli import check, fetch, heapdump, histogram, jcmd, ps, redact, rehearse, threaddump, verify
 from jvmdiag.cli.console import Console
 from jvmdiag.errors import BadRequest, Interrupted, JvmdiagError, TargetSilent, Terminated
 
@@ -42,6 +42,7 @@ for name, module in (
     ("jcmd", jcmd),
     ("verify", verify),
     ("fetch", fetch),
+    ("redact", redact),
     ("rehearse", rehearse),
 ):
     app.command(name, epilog=module.EXAMPLE, **getattr(module, "SETTINGS", {}))(module.command)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from jvmdiag.collect.fetch import Fetched
     from jvmdiag.collect.heap import HeapDumpTaken
     from jvmdiag.collect.listing import Listed, Listing
+    from jvmdiag.collect.redact import Redacted
     from jvmdiag.collect.threads import ThreadDump
     from jvmdiag.model import Artifact
     from jvmdiag.transfer.verify import Verdict
@@ -142,3 +143,15 @@ def fetched_text(fetched: Fetched) -> str:
     lines += [f"warning: {warning}" for warning in fetched.warnings]
     lines += [f"left behind: {left.where}; remove it with: {left.remove}" for left in fetched.left_behind]
     return "\n".join(lines)
+
+
+def redacted_text(redacted: Redacted) -> str:
+    """What went, what it came to, and what one must know who gives it away."""
+    kept = redacted.artifact
+    arrays = "byte[] and char[]" if redacted.redaction.value == "strings" else "all primitive arrays"
+    what = f"{arrays}, primitive fields" if redacted.fields else arrays
+    stored = f"{size(kept.raw_bytes)}, stored as {size(kept.stored_bytes)} ({kept.codec})"
+    return (
+        f"zeroed: {what}; {stored} in {duration(redacted.total_s)}; {witnesses_line(kept)}\n"
+        "not zeroed: names of classes, methods and fields, and string constants of class files"
+    )

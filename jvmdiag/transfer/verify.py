@@ -47,19 +47,20 @@ def verify_file(path: str | Path, advance: Callable[[int], None] = lambda _: Non
     """
     place = Path(path)
     try:
-        stored_bytes = _regular_size(place)
+        stored_bytes = regular_size(place)
         with place.open("rb", buffering=0) as file:
             return _verify(place, cast(BinaryIO, file), stored_bytes, advance)
     except OSError as error:
-        raise _unreadable(place, error) from None
+        raise unreadable(place, error) from None
 
 
-def _regular_size(place: Path) -> int:
+def regular_size(place: Path) -> int:
+    """Of a file that can be read from end to end. Raises NotADump for what is none, OSError as `stat` does."""
     # Asked before open(): a FIFO would wait there for its writer.
     status = place.stat()
     if stat.S_ISDIR(status.st_mode):
         raise NotADump(
-            f"{place} is a directory", why="one file at a time is verified", advice="name a file in it"
+            f"{place} is a directory", why="one file at a time is read", advice="name a file in it"
         )
     if not stat.S_ISREG(status.st_mode):
         raise NotADump(
@@ -68,7 +69,8 @@ def _regular_size(place: Path) -> int:
     return status.st_size
 
 
-def _unreadable(place: Path, error: OSError) -> NoSuchFile:
+def unreadable(place: Path, error: OSError) -> NoSuchFile:
+    """Why `place` can't be read, and what helps."""
     if isinstance(error, PermissionError):
         return NoSuchFile(
             f"can't read {place}",
@@ -78,7 +80,7 @@ def _unreadable(place: Path, error: OSError) -> NoSuchFile:
     return NoSuchFile(f"can't read {place}", why=(error.strerror or str(error)).lower())
 
 
-class _Tapped:
+class Tapped:
     """A file whose stored bytes are counted and summed as they are read."""
 
     def __init__(self, file: BinaryIO, advance: Callable[[int], None], *, summed: bool) -> None:
@@ -116,13 +118,13 @@ class _Read:
 
 
 def _verify(place: Path, file: BinaryIO, stored_bytes: int, advance: Callable[[int], None]) -> Verdict:
-    manifest, unreadable = _manifest_of(place)
+    manifest, illegible = _manifest_of(place)
     read = _read(place, file, advance, summed=manifest is not None)
     kind, content = _content(place, read, manifest)
     witnesses = [_codec_witness(read)] if read.codec is not Codec.NONE else []
     witnesses += content
-    if unreadable:
-        witnesses.append(unreadable)
+    if illegible:
+        witnesses.append(illegible)
     if manifest is not None:
         witnesses += _manifest_witnesses(manifest, read, stored_bytes)
     if not witnesses:
@@ -145,7 +147,7 @@ def _manifest_of(place: Path) -> tuple[Manifest | None, Witness | None]:
 def _read(place: Path, file: BinaryIO, advance: Callable[[int], None], *, summed: bool) -> _Read:
     codec = codec_of(file.read(4))
     file.seek(0)
-    tapped = _Tapped(file, advance, summed=summed)
+    tapped = Tapped(file, advance, summed=summed)
     heap, threads = StructureWalk(), ThreadDumpWalk()
     raw_sum = hashlib.sha256() if summed else None
     raw_bytes = 0

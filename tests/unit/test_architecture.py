@@ -21,15 +21,29 @@ ARROWS: dict[str, frozenset[str]] = {
     "units": frozenset(),
     "hosts": BASE | {"target"},
     "transfer": BASE,
+    "hprof": BASE | {"transfer"},
     "jvm": BASE | {"hosts"},
     "attach": BASE | {"hosts", "jvm"},
     "capture": BASE | {"hosts", "attach"},
     "impact": BASE | {"units", "hosts", "attach", "jvm"},
     "load": BASE | {"hosts", "impact"},
-    "collect": BASE | {"target", "units", "hosts", "jvm", "attach", "capture", "impact", "load", "transfer"},
-    "report": BASE | {"units", "jvm", "capture", "impact", "load", "transfer", "collect"},
+    "collect": BASE
+    | {"target", "units", "hosts", "jvm", "attach", "capture", "impact", "load", "transfer", "hprof"},
+    "report": BASE | {"units", "jvm", "capture", "impact", "load", "transfer", "hprof", "collect"},
     "cli": BASE
-    | {"target", "units", "hosts", "attach", "capture", "impact", "load", "transfer", "collect", "report"},
+    | {
+        "target",
+        "units",
+        "hosts",
+        "attach",
+        "capture",
+        "impact",
+        "load",
+        "transfer",
+        "hprof",
+        "collect",
+        "report",
+    },
 }
 # Of the hosts, the rooms above know the seam and the place; adapters stay behind it.
 HOST_MODULES: dict[str, frozenset[str]] = {
@@ -49,6 +63,8 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "paramiko": ("hosts/ssh", "hosts/fastpipe.py"),
     "isal": ("transfer/codec.py",),
     "zstandard": ("transfer/codec.py",),
+    "numba": ("hprof/kernel.py",),  # only where it is installed and worth its start
+    "numpy": ("hprof/kernel.py",),
     "typer": ("cli/",),
     "tqdm": ("cli/progress.py",),
     "gevent": ("load/recorder.py",),
@@ -186,7 +202,7 @@ def test_only_the_command_line_prints() -> None:
 
 @pytest.mark.parametrize("words", ["import jvmdiag.cli.main", "help of heapdump"])
 def test_help_pays_for_nothing_that_it_does_not_need(words: str) -> None:
-    heavy = ["docker", "paramiko", "requests", "tqdm", "isal", "zstandard", "rich"]
+    heavy = ["docker", "paramiko", "requests", "tqdm", "isal", "zstandard", "rich", "numba", "numpy"]
     show_help = "main.app(['heapdump', '--help'], standalone_mode=False)" if "help" in words else ""
     program = (
         "import sys\nfrom jvmdiag.cli import main\n"

@@ -1,0 +1,104 @@
+"""A dump that is here, redacted into a file of its own."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import stat
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from jvmdiag.collect.job import Progress
+from jvmdiag.collect.redact import Redacted, redact_file, redacted_name
+from jvmdiag.errors import DumpIncomplete, JvmdiagError, NoSuchFile, NotADump, OutputExists, TransferCut
+from jvmdiag.hprof.histogram import histogram_of_file
+from jvmdiag.hprof.redact import Redaction
+from jvmdiag.transfer.manifest import manifest_path, read_manifest
+from jvmdiag.transfer.verify import verify_file
+from tests.hprof_bytes import heap_dump
+
+DUMP = heap_dump()
+
+
+def redact(source: Path, redaction: Redaction = Redaction.ALL) -> Redacted:
+    return redact_file(source, source.parent / "out", redaction, Progress())
+
+
+@pytest.mark.parametrize(
+    ("name", "stored"),
+    [
+        ("web.hprof", DUMP),
+        ("web.hprof.gz", gzip.compress(DUMP[:99]) + gzip.compress(DUMP[99:])),
+        ("web.hprof.zst", zstandard.compress(DUMP)),
+    ],
+)
+def test_a_dump_is_redacted_however_it_is_stored(name: str, stored: bytes, tmp_path: Path) -> None:
+    source = tmp_path / name
+    source.write_bytes(stored)
+    done = redact(source)
+    path = Path(done.artifact.path)
+    assert path == tmp_path / "out" / "web.redacted.hprof.gz"
+    out = gzip.decompress(path.read_bytes())
+    assert len(out) == len(DUMP) == done.artifact.raw_bytes
+    assert b"Secret" in DUMP
+    assert b"Secret" not in out
+    assert histogram_of_file(path) == histogram_of_file(source)
+    assert done.source_sha256 == hashlib.sha256(stored).hexdigest()
+    assert source.read_bytes() == stored
+
+
+def test_the_file_is_for_its_owner_and_the_manifest_says_what_was_done(tmp_path: Path) -> None:
+    source = tmp_path / "web.hprof"
+    source.write_bytes(DUMP)
+    done = redact_file(source, tmp_path, Redaction.STRINGS, Progress(), fields=True)
+    path = Path(done.artifact.path)
+    assert [stat.S_IMODE(p.stat().st_mode) for p in (path, manifest_path(path))] == [0o600, 0o600]
+    manifest = read_manifest(manifest_path(path))
+    assert (manifest.method, manifest.kind, manifest.target) == ("redact", "heap dump", "local://")
+    assert manifest.notes == (
+        "redacted: byte[] and char[], and all primitive fields, zeroed",
+        f"source: web.hprof, sha256 {done.source_sha256}",
+    )
+    assert verify_file(path).ok
+
+
+@pytest.mark.parametrize(
+    ("stored", "error"),
+    [
+        (DUMP[:-9], DumpIncomplete),
+        (DUMP[:200], DumpIncomplete),
+        (b"", NotADump),
+        (b"PK\x03\x04" * 50, NotADump),
+        (gzip.compress(DUMP)[:-1], TransferCut),
+    ],
+)
+def test_what_is_not_whole_gives_no_file(stored: bytes, error: type[JvmdiagError], tmp_path: Path) -> None:
+    source = tmp_path / "web.hprof"
+    source.write_bytes(stored)
+    with pytest.raises(error):
+        redact(source)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_file_that_is_there_is_not_replaced(tmp_path: Path) -> None:
+    source = tmp_path / "web.hprof"
+    source.write_bytes(DUMP)
+    redact(source)
+    with pytest.raises(OutputExists):
+        redact(source)
+
+
+def test_what_is_not_there_or_no_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(NoSuchFile):
+        redact(tmp_path / "none.hprof")
+    with pytest.raises(NotADump):
+        redact(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("a.hprof", "a"), ("a.hprof.gz", "a"), ("heap.zst", "heap"), ("b", "b")]
+)
+def test_the_name_says_what_it_is(name: str, expected: str) -> None:
+    assert redacted_name(name) == f"{expected}.redacted.hprof.gz"

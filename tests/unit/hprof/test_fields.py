@@ -1,0 +1,74 @@
+"""Zeroing of fields: by the layout of the class and of those above it."""
+
+from __future__ import annotations
+
+import pytest
+
+from jvmdiag.errors import NotADump
+from jvmdiag.hprof.fields import PythonFieldZeroing
+from jvmdiag.hprof.layout import Kind
+from jvmdiag.hprof.scan import Scan
+from tests.hprof_bytes import END, LINE, POINT, Writer, cut_into, heap_dump, segment
+from tests.unit.hprof.dumps import damaged, says
+from tests.unit.hprof.scans import ALL, ZeroingContract, passed
+
+ID_SIZES = pytest.mark.parametrize("id_size", [4, 8])
+W = Writer()
+
+
+@ID_SIZES
+@pytest.mark.parametrize("size", [1, 2, 25, 60, 1 << 20])
+def test_every_primitive_field_goes_and_every_reference_stays(id_size: int, size: int) -> None:
+    dump, w = heap_dump(id_size), Writer(id_size)
+    expected = dump
+    for secret in (b"BLonglong", b"Intt", b"Stat", b"Co"):
+        assert secret in expected
+        expected = expected.replace(secret, bytes(len(secret)))
+    expected = expected.replace(bytes([Kind.BOOLEAN]) + b"?", bytes([Kind.BOOLEAN]) + b"\0")
+    assert passed(PythonFieldZeroing(frozenset()), cut_into(dump, size)) == expected
+    assert expected.count(w.id(0xAB)) == 2
+    gone = passed(PythonFieldZeroing(ALL), cut_into(dump, size))
+    assert gone == expected.replace(b"Secret__", bytes(8))
+
+
+class TestFieldZeroing(ZeroingContract):
+    """The arrays are dealt with as by the others: here no class has a primitive field."""
+
+    def zeroing(self, kinds: frozenset[Kind]) -> Scan:
+        return _WithoutFields(kinds)
+
+
+class _WithoutFields(PythonFieldZeroing):
+    def class_dump(self, data: bytearray, at: int, offset: int) -> None:
+        pass
+
+    def _resolve(self, class_id: int) -> tuple[int, tuple[tuple[int, int], ...]]:
+        id_size = self._layout.id_size
+        return {POINT: (9, ()), LINE: (13 + 2 * id_size, ())}[class_id]
+
+
+@pytest.mark.parametrize(
+    ("body", "complaint"),
+    [
+        (W.instance(1, 0xC1, b""), "class 0xc1 before class 0xc1 is described begins, at offset 40"),
+        (W.class_dump(0xC1, super_id=0xC2) + W.instance(1, 0xC1, b""), "before class 0xc2 is described"),
+        (W.class_dump(0xC1, super_id=0xC1) + W.instance(1, 0xC1, b""), "which is above itself"),
+        (
+            W.class_dump(0xC1, fields=(Kind.INT,)) + W.instance(1, 0xC1, b"abc"),
+            "3 bytes, whose fields take 4",
+        ),
+        (W.class_dump(0xC1, fields=(Kind.LONG,)) + W.instance(1, 0xC1, bytes(8))[:-1], "beyond the end"),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 1000])
+def test_instances_that_cannot_be_known_are_refused(body: bytes, complaint: str, size: int) -> None:
+    dump = W.header() + segment(body) + segment(W.primitives(1, Kind.BYTE, bytes(99))) + END
+    with pytest.raises(NotADump, match=complaint):
+        passed(PythonFieldZeroing(ALL), cut_into(dump, size))
+
+
+def test_damage_never_hangs_or_crashes() -> None:
+    faults = 0
+    for dump in damaged(1000):
+        faults += bool(says(lambda dump=dump: passed(PythonFieldZeroing(ALL), cut_into(dump, 333))))  # type: ignore[misc]
+    assert faults > 500
