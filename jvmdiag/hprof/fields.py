@@ -9,7 +9,8 @@ from jvmdiag.hprof.scan import MAX_CLASSES, too_many_classes, zero
 
 # The fields of a class and all above it; a class file has room for 65,535.
 _MAX_INSTANCE_BYTES = 1 << 20
-_Ranges = tuple[tuple[int, int], ...]
+# Begin, end, and as many zeros.
+_Ranges = tuple[tuple[int, int, bytearray], ...]
 _NO_INSTANCE = (-1, ())
 
 
@@ -67,8 +68,8 @@ class PythonFieldZeroing:
                     break
                 if content + size > end:
                     break
-                for begin, stop in ranges:
-                    data[content + begin : content + stop] = bytes(stop - begin)
+                for begin, stop, zeros in ranges:
+                    data[content + begin : content + stop] = zeros
                 at = content + size
                 zeroes = False
             elif tag == PRIMITIVE_ARRAY:
@@ -108,7 +109,7 @@ class PythonFieldZeroing:
         size, ranges = self._whole[above] if above else (0, ())
         for one in reversed(unresolved):
             own, own_ranges = self._own[one]
-            ranges = own_ranges + tuple((begin + own, end + own) for begin, end in ranges)
+            ranges = own_ranges + tuple((begin + own, end + own, zeros) for begin, end, zeros in ranges)
             size += own
             if size > _MAX_INSTANCE_BYTES:
                 self.fault = f"an instance of class 0x{one:x}, whose fields take {size:,} bytes,"
@@ -126,4 +127,4 @@ class PythonFieldZeroing:
                 begin = ranges.pop()[0] if ranges and ranges[-1][1] == at else at
                 ranges.append((begin, end))
             at = end
-        return at, tuple(ranges)
+        return at, tuple((begin, end, bytearray(end - begin)) for begin, end in ranges)

@@ -54,7 +54,7 @@ def histogram(chunks: Iterable[bytes], tally: Tally | None = None) -> tuple[Clas
     names = Names()
     stream = HeapStream(counting, Names.WANTED, names.take)
     for chunk in chunks:
-        stream.feed(chunk)
+        stream.go_over(chunk)
     stream.finish()
     return _rows(counting.counts(), names)
 

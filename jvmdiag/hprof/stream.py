@@ -31,7 +31,7 @@ def ignore(_tag: Tag, _body: bytes, _id_size: int) -> None:
 
 
 class HeapStream:
-    """Takes chunks by `feed`, which gives back what is done with, and at the end `finish`.
+    """Takes chunks by `feed` or `go_over`, which give back what is done with, and at the end `finish`.
 
     Holds back the beginning of what a chunk cuts: 30 bytes, or a class or record of some KiB. The bodies of the
     top-level records that are among `wanted` go to `on_record` with the width of an id, where they are not longer
@@ -51,6 +51,7 @@ class HeapStream:
         self._walk = StructureWalk()
         self._layout = layout_of(8)
         self._opened = False
+        self._buffer = bytearray()
         self._held = b""
         self._base = 0  # the offset of the first byte held
         self._owed = 0  # bytes of a content that are still to come
@@ -59,11 +60,12 @@ class HeapStream:
 
     def feed(self, chunk: bytes) -> bytes:
         """The next bytes of the file; gives back those that are done with, in their order."""
+        return bytes(self.go_over(chunk))
+
+    def go_over(self, chunk: bytes) -> memoryview:
+        """As `feed`; what it gives is good until the next call, and was not copied."""
         self._walk.feed(chunk)
-        data = bytearray(self._held)
-        data += chunk
-        end = len(data)
-        data += _PADDING
+        data, end = self._filled(chunk)
         at = 0
         while at < end:
             behind = self._step(data, at, end)
@@ -72,7 +74,21 @@ class HeapStream:
             at = behind
         self._held = bytes(data[at:end])
         self._base += at
-        return bytes(memoryview(data)[:at])
+        return memoryview(data)[:at]
+
+    def _filled(self, chunk: bytes) -> tuple[bytearray, int]:
+        """The buffer with what was held and the chunk in it, and where they end."""
+        held = len(self._held)
+        end = held + len(chunk)
+        # One that is used again costs no page faults, which would take longer than the compiled scans.
+        if len(self._buffer) < end + len(_PADDING):
+            self._buffer = bytearray(end + len(_PADDING))
+        # Into a bytearray itself bytes would be copied twice.
+        view = memoryview(self._buffer)
+        view[:held] = self._held
+        view[held:end] = chunk
+        view[end : end + len(_PADDING)] = _PADDING
+        return self._buffer, end
 
     def finish(self) -> None:
         """After the last chunk. Raises NotADump or DumpIncomplete where the file is not whole."""

@@ -42,7 +42,7 @@ class _WithoutFields(PythonFieldZeroing):
     def class_dump(self, data: bytearray, at: int, offset: int) -> None:
         pass
 
-    def _resolve(self, class_id: int) -> tuple[int, tuple[tuple[int, int], ...]]:
+    def _resolve(self, class_id: int) -> tuple[int, tuple[tuple[int, int, bytearray], ...]]:
         id_size = self._layout.id_size
         return {POINT: (9, ()), LINE: (13 + 2 * id_size, ())}[class_id]
 
