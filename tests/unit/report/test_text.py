@@ -13,7 +13,9 @@ from jvmdiag.collect.dry_run import DryRun, Planned
 from jvmdiag.collect.fetch import Fetched
 from jvmdiag.collect.heap import HeapDumpTaken
 from jvmdiag.collect.listing import Listed, Listing
+from jvmdiag.collect.redact import Redacted
 from jvmdiag.collect.threads import ThreadDump
+from jvmdiag.hprof.redact import Redaction
 from jvmdiag.model import Artifact, Forecast, LeftBehind, Vm, Witness
 from jvmdiag.report.text import (
     dry_run_text,
@@ -21,6 +23,7 @@ from jvmdiag.report.text import (
     heap_dump_text,
     histogram_text,
     jvms_table,
+    redacted_text,
     table,
     thread_dump_text,
     verdict_text,
@@ -165,3 +168,13 @@ def test_a_fetched_file_shows_what_was_noticed() -> None:
         "warning: the heap dump is not whole on the target",
         "left behind: /tmp/x; remove it with: rm -f /tmp/x  (there)",
     ]
+
+
+def test_of_a_redacted_dump_is_said_what_went_and_what_did_not() -> None:
+    redacted = Redacted(KEPT, "web.hprof", "c" * 64, Redaction.ALL, True, 2.5)
+    zeroed, kept = redacted_text(redacted).splitlines()
+    assert "all primitive arrays, primitive fields; 900 MB, stored as 300 MB (gzip) in 2.5 s" in zeroed
+    assert "string constants" in kept
+    assert "byte[] and char[]; " in redacted_text(
+        replace(redacted, redaction=Redaction.STRINGS, fields=False)
+    )
