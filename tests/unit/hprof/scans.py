@@ -115,7 +115,7 @@ class ZeroingContract:
 
 def agree(first: Callable[[], Scan], second: Callable[[], Scan]) -> None:
     """Both do and say the same of damaged dumps."""
-    for dump in damaged(400):
+    for dump in damaged(300):
         assert _outcome(first(), dump) == _outcome(second(), dump)
 
 

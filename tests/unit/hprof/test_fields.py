@@ -69,6 +69,6 @@ def test_instances_that_cannot_be_known_are_refused(body: bytes, complaint: str,
 
 def test_damage_never_hangs_or_crashes() -> None:
     faults = 0
-    for dump in damaged(1000):
+    for dump in damaged(500):
         faults += bool(says(lambda dump=dump: passed(PythonFieldZeroing(ALL), cut_into(dump, 333))))  # type: ignore[misc]
-    assert faults > 500
+    assert faults > 250

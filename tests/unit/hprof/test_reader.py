@@ -266,9 +266,9 @@ def test_a_record_that_says_more_than_it_has_is_refused(body: bytes) -> None:
 
 def test_damage_never_hangs_or_crashes_and_is_said_with_its_offset() -> None:
     faults = 0
-    for dump in damaged(3000):
+    for dump in damaged(1000):
         faults += bool(says(lambda dump=dump: sum(1 for _ in read_records(cut_into(dump, 400)))))  # type: ignore[misc]
-    assert faults > 1500
+    assert faults > 500
 
 
 @ID_SIZES

@@ -55,14 +55,14 @@ def test_a_cut_anywhere_is_said(id_size: int) -> None:
 
 def test_damage_never_hangs_or_crashes_and_the_reader_sees_it_too() -> None:
     faults = 0
-    for dump in damaged(2000):
+    for dump in damaged(800):
         chunks = cut_into(dump, 333)
         streamed = says(lambda chunks=chunks: passed(PythonTally(), chunks))  # type: ignore[misc]
         read = says(lambda chunks=chunks: sum(1 for _ in read_records(chunks)))  # type: ignore[misc]
         # The stream looks neither into fields' types nor into the records that nobody wants.
         assert read or not streamed, (read, streamed)
         faults += bool(streamed)
-    assert faults > 1000
+    assert faults > 400
 
 
 @pytest.mark.parametrize(
