@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -26,8 +27,8 @@ def test_large_ones_are_for_compiled_code_where_it_is_there() -> None:
     assert type(zeroing_for(frozenset({Kind.BYTE}), 1 << 40)).__name__ == "KernelZeroing"
 
 
-@pytest.mark.skipif(HERE, reason="the extra `fast` is installed")
-def test_without_the_extra_large_ones_are_for_pure_python_too() -> None:
+def test_without_the_extra_large_ones_are_for_pure_python_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "numba", None)
     assert isinstance(tally_for(1 << 40), PythonTally)
 
 
