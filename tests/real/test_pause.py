@@ -99,7 +99,7 @@ def test_a_jvm_that_collects_all_the_time_is_never_said_to_be_exact_when_it_is_n
     java = (f"-XX:+Use{collector}GC", "-Xmx400m", "-Xlog:safepoint=info:stdout")
     container = run_container(image, command=load("--megabytes", "96", "--churn", java=java))
     seen = {True: 0, False: 0}
-    for _ in range(12):
+    for _ in range(8):
         pause, logged = taken_by(container, tmp_path, "histogram")
         seen[pause["exact"]] += 1
         ours = own("histogram", logged)
