@@ -14,6 +14,8 @@ import typer
 from jvmdiag import __version__
 from jvmdiag.cli import check, fetch, heapdump, histogram, jcmd, ps, redact, rehearse, threaddump, verify
 from jvmdiag.cli.console import Console
+from jvmdiag.cli.stopping import check as check_stopped
+from jvmdiag.cli.stopping import stopped_by
 from jvmdiag.errors import BadRequest, Interrupted, JvmdiagError, TargetSilent, Terminated
 
 EPILOG = """\b
@@ -65,12 +67,11 @@ def _root(
 
 _SLOW = "it may be out of memory, CPU or disk: try again, or look at it with docker stats, top, dmesg"
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_stopped_by: list[int] = []
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:
     """Ctrl-C, SIGTERM and SIGHUP all end as Ctrl-C does: through every cleanup."""
-    _stopped_by.append(number)
+    stopped_by.append(number)
     for each in _STOPPING:
         signal.signal(each, _patience)
     raise KeyboardInterrupt
@@ -94,12 +95,11 @@ def main() -> None:
     try:
         ended = app(standalone_mode=False)
         # typer makes an exit code of a KeyboardInterrupt; its older versions made an Abort.
-        if _stopped_by:
-            raise KeyboardInterrupt
+        check_stopped()
         code = ended if isinstance(ended, int) else 0
     except (KeyboardInterrupt, typer.Abort):
         # Ctrl-D at a prompt comes without a signal.
-        terminated = bool(_stopped_by) and _stopped_by[0] != signal.SIGINT
+        terminated = bool(stopped_by) and stopped_by[0] != signal.SIGINT
         stopped = Terminated("terminated") if terminated else Interrupted("interrupted")
         console.failure(stopped)
         code = stopped.exit_code

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
+from jvmdiag.cli import stopping
 from jvmdiag.cli.console import Console
 from jvmdiag.collect.job import Progress
 
@@ -24,7 +25,7 @@ _DELAY_S = 0.2
 def progress_of(console: Console, what: str) -> Iterator[Progress]:
     """A Progress that paints a bar named `what` from the moment that the size is expected."""
     if not console.paints:
-        yield Progress(warn=console.warn, note=console.say)
+        yield Progress(lambda _bytes: stopping.check(), warn=console.warn, note=console.say)
         return
     bar = _Bar(console, what)
     try:
@@ -46,6 +47,7 @@ class _Bar:
         self._bar = _painted(self._what, size_bytes, _DELAY_S)
 
     def advance(self, size_bytes: int) -> None:
+        stopping.check()
         self._passed += size_bytes
         bar = self._bar
         if self._beside or bar is None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from jvmdiag.cli import options
+from jvmdiag.cli import options, stopping
 
 EXAMPLE = """\b
 Examples:
@@ -49,6 +49,7 @@ def command(
     def taken(dump: ThreadDump) -> None:
         way.console.say(dump.artifact.path) if way.json else way.console.result(dump.artifact.path)
         way.console.say(thread_dump_text(dump, plain=way.console.plain))
+        stopping.check()
 
     dumps = take_thread_dumps(way.job, request, way.journal, taken, way.console.warn)
     if way.json:
