@@ -98,10 +98,7 @@ def main() -> None:
         check_stopped()
         code = ended if isinstance(ended, int) else 0
     except (KeyboardInterrupt, typer.Abort):
-        # Ctrl-D at a prompt comes without a signal.
-        terminated = bool(stopped_by) and stopped_by[0] != signal.SIGINT
-        stopped = Terminated("terminated") if terminated else Interrupted("interrupted")
-        console.failure(stopped)
+        console.failure(stopped := _stopped())
         code = stopped.exit_code
     except JvmdiagError as error:
         console.failure(error)
@@ -111,10 +108,21 @@ def main() -> None:
         console.failure(slow)
         code = slow.exit_code
     except Exception as error:
-        if not hasattr(error, "format_message"):
+        if stopped_by:
+            # Python wraps what interrupts a class while it is made: "Error calling __set_name__".
+            console.failure(stopped := _stopped())
+            code = stopped.exit_code
+        elif hasattr(error, "format_message"):
+            code = _misused(error, console)
+        else:
             raise
-        code = _misused(error, console)
     _leave(code)
+
+
+def _stopped() -> JvmdiagError:
+    # Ctrl-D at a prompt comes without a signal.
+    terminated = bool(stopped_by) and stopped_by[0] != signal.SIGINT
+    return Terminated("terminated") if terminated else Interrupted("interrupted")
 
 
 def _misused(error: Any, console: Console) -> int:
