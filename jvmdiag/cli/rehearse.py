@@ -47,7 +47,6 @@ def command(
     from jvmdiag.cli.progress import progress_of
     from jvmdiag.collect.heap import HeapDumpRequest
     from jvmdiag.collect.rehearse import Rehearsal, rehearse
-    from jvmdiag.errors import BadRequest
     from jvmdiag.load.running import LoadSpec, Scenario
     from jvmdiag.report.json import document
     from jvmdiag.report.rehearsal import rehearsal_text
@@ -55,19 +54,12 @@ def command(
     spec = LoadSpec(
         url, options.one_of("--scenario", Scenario, scenario), users, pace, body_bytes, locustfile
     )
-    spec.check()
-    if not (0 <= before <= 3600 and 0 <= after <= 3600):
-        raise BadRequest("--before and --after are 0 to 3600 seconds")
-    request = HeapDumpRequest(live, terms=way.terms)
-    rehearsal = Rehearsal(spec, before, after, request)
+    rehearsal = Rehearsal(spec, before, after, HeapDumpRequest(live, terms=way.terms))
+    rehearsal.check()
     if way.dry_run:
-        from dataclasses import replace
+        from jvmdiag.collect.dry_run import rehearse_rehearsal
 
-        from jvmdiag.collect.dry_run import Planned, rehearse_heap_dump
-
-        dry = rehearse_heap_dump(way.job, request, way.journal)
-        load_risk = f"{users} callers, for {before:g} s before it and {after:g} s after"
-        way.show(replace(dry, commands=(Planned(f"requests to {spec.shown}", load_risk), *dry.commands)))
+        way.show(rehearse_rehearsal(way.job, rehearsal, way.journal))
         return
 
     def agreed(load: LoadSpec) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jvmdiag.attach.jdk_image import JdkImage
 from jvmdiag.attach.rung import NotReady, Ready, Scene, reach_of
@@ -15,6 +15,7 @@ from jvmdiag.collect.fetch import find_file
 from jvmdiag.collect.heap import HeapDumpRequest
 from jvmdiag.collect.job import Job, Journal
 from jvmdiag.collect.price import preflight
+from jvmdiag.collect.rehearse import Rehearsal
 from jvmdiag.collect.scene import SidecarNeeded, open_scene
 from jvmdiag.errors import NoMethod, ReadOnlyTarget
 from jvmdiag.impact.disk import scratch_path
@@ -58,6 +59,14 @@ def rehearse_heap_dump(job: Job, request: HeapDumpRequest, journal: Journal) -> 
     """A dry run of a heap dump; the directory is chosen as it would be. Raises as that does."""
     line = heap_dump_line(f"{request.dump_dir or '…'}/….hprof", live=request.live)
     return _rehearsed(job, journal, line, lambda scene: _heap_dump(job, request, scene))
+
+
+def rehearse_rehearsal(job: Job, rehearsal: Rehearsal, journal: Journal) -> DryRun:
+    """A dry run of a rehearsal: its load, and its heap dump. Raises as that does."""
+    load, spec = rehearsal, rehearsal.load
+    risk = f"{spec.users} callers, for {load.before_s:g} s before it and {load.after_s:g} s after"
+    dry = rehearse_heap_dump(job, rehearsal.heap_dump, journal)
+    return replace(dry, commands=(Planned(f"requests to {spec.shown}", risk), *dry.commands))
 
 
 def _rehearsed(job: Job, journal: Journal, line: str, rehearse: Callable[[Scene], DryRun]) -> DryRun:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jvmdiag.collect.heap import HeapDumpRequest, HeapDumpTaken, take_heap_dump
 from jvmdiag.collect.job import Job, Journal, Progress, file_name, now
-from jvmdiag.errors import Declined, LoadFailed
+from jvmdiag.errors import BadRequest, Declined, LoadFailed
 from jvmdiag.load.outcome import Endpoint, Request, by_endpoint
 from jvmdiag.load.plot import plot
 from jvmdiag.load.running import LoadSpec, require_extra, running_load
@@ -17,6 +17,7 @@ from jvmdiag.transfer.manifest import utc
 from jvmdiag.transfer.sink import PartialFile, private_directory
 
 SCHEMA = "jvmdiag.rehearsal/1"
+_HOUR_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,12 @@ class Rehearsal:
     before_s: float
     after_s: float
     heap_dump: HeapDumpRequest
+
+    def check(self) -> None:
+        """Raises BadRequest for what cannot be rehearsed."""
+        self.load.check()
+        if not (0 <= self.before_s <= _HOUR_S and 0 <= self.after_s <= _HOUR_S):
+            raise BadRequest("--before and --after are 0 to 3600 seconds")
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,7 @@ def rehearse(
     LoadFailed, and all that a heap dump raises.
     """
     require_extra()
-    rehearsal.load.check()
+    rehearsal.check()
     private_directory(job.output)
     if not agreed(rehearsal.load):
         raise Declined("no load was made", why="it was not confirmed")

@@ -15,7 +15,7 @@ import pytest
 from jvmdiag.attach import speak
 from jvmdiag.attach.direct import client as script_client
 from jvmdiag.attach.speak import FORBIDDEN, GONE, HUNG, NO_TMP, SILENT, UNSAFE, Refusal
-from tests.unit.attach.pretend_jvm import LARGE
+from tests.contract.pretend_jvm import LARGE
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the protocol's paths are those of Linux")
 

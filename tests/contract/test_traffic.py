@@ -16,7 +16,7 @@ from jvmdiag.hosts.local import LocalHost
 from jvmdiag.impact.traffic import Sampler
 from tests.fakes import Answer, FakeHost, Streamed, done
 
-SCRIPT = Path(__file__).parents[3] / "jvmdiag/impact/sample.sh"
+SCRIPT = Path(__file__).parents[2] / "jvmdiag/impact/sample.sh"
 
 
 def until(is_so: Callable[[], bool], within_s: float = 10.0) -> bool:
