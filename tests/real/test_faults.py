@@ -358,19 +358,25 @@ def stopped_reader(sshd: Sshd) -> tuple[int, Path]:
     raise AssertionError("nothing reads the dump")
 
 
+def scratch_files() -> set[Path]:
+    return set(Path("/tmp").glob(".jvmdiag-*"))
+
+
 def test_ctrl_c_over_ssh_cleans_the_target(tmp_path: Path, local_jvm: subprocess.Popen[bytes]) -> None:
+    # Another run's file, of a test that was killed, may lie in the /tmp of this machine.
+    before = scratch_files()
     with Sshd(made(tmp_path / "sshd")) as sshd:
         key, home = ssh_home(sshd, tmp_path)
         out = tmp_path / "out"
         options = ("--jvm", str(local_jvm.pid), "--yes", "-o", str(out))
         running = Running("heapdump", str(sshd.target()), *key, *options, home=home)
         wait_for_partial(out, 1)
-        assert list(Path("/tmp").glob(".jvmdiag-*")) != []
+        assert scratch_files() - before
         running.signal(signal.SIGINT)
         run = running.end()
     assert run.exit_code == 130, run.err
     assert final_names(out) == []
-    assert list(Path("/tmp").glob(".jvmdiag-*")) == []
+    assert scratch_files() - before == set()
 
 
 def test_a_connection_that_drops_for_good(tmp_path: Path, local_jvm: subprocess.Popen[bytes]) -> None:
