@@ -17,6 +17,12 @@ class Owner:
         return f"{self.uid}:{self.gid}"
 
 
+def owner_of(text: str) -> Owner:
+    """Of "UID:GID". Raises ValueError."""
+    uid, gid = text.split(":")
+    return Owner(int(uid), int(gid))
+
+
 class _Ended:
     """A command's end, of which the last word on stderr can be told."""
 

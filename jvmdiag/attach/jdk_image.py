@@ -125,7 +125,7 @@ def _speaker(view: View, pid: int, user: Owner | None, image: str) -> Speaker | 
         return None
     if obstacle := attach_obstacle(jvm):
         raise AttachRefused("the JVM can't be attached to", why=obstacle)
-    reach = Reach(view.host, f"/proc/{pid}/root", user)
+    reach = Reach(view.host, f"/proc/{pid}/root", user, pid)
     if preferred_interpreter(jvm):
         return _named(DirectSpeaker(view.host, jvm, reach), f"sidecar of {image}")
     runtime = ask_image(view.host)

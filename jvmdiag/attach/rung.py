@@ -67,11 +67,13 @@ Readiness = Ready | NotReady
 
 @dataclass(frozen=True)
 class Reach:
-    """How the JVM's files are reached: on which host, as whom, and behind which prefix."""
+    """How the JVM's files are reached: on which host, as whom, and behind which prefix. `pid` is the JVM's there, None
+    where it is gone or not seen."""
 
     host: Host
     prefix: str
     user: Owner | None
+    pid: int | None = None
 
     def path(self, path: str) -> str:
         """`path` of the JVM's mount namespace as a path of `host`."""
@@ -82,7 +84,7 @@ def reach_of(view: View, jvm: Jvm) -> Reach:
     """Through /proc/PID/root, as root where the one who looked was root on that machine, else as its owner."""
     as_root = jvm.seen_as_root and view.kind in (ViewKind.MACHINE, ViewKind.ENGINE_HOST)
     prefix = "" if jvm.shares_mnt_ns else f"/proc/{jvm.pid}/root"
-    return Reach(view.host, prefix, None if as_root else jvm.owner)
+    return Reach(view.host, prefix, None if as_root else jvm.owner, jvm.pid)
 
 
 class Speaker(ABC):

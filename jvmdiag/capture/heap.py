@@ -7,19 +7,19 @@ not hold the JVM up. What was received is continued at the same byte on a new st
 from __future__ import annotations
 
 import contextlib
-import re
 import shlex
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from jvmdiag.attach.rung import Reach, Speaker
+from jvmdiag.capture.far_file import FarFile
+from jvmdiag.capture.heap_command import JvmSays, heap_dump_line, parse_created
+from jvmdiag.capture.patience import Patience
 from jvmdiag.errors import (
     AttachRefused,
-    BadRequest,
     CommandRefused,
     ConnectionLost,
     DumpIncomplete,
@@ -33,11 +33,6 @@ from jvmdiag.errors import (
 from jvmdiag.hosts.base import ByteStream
 from jvmdiag.model import LeftBehind
 
-_CREATED = re.compile(r"Heap dump file created \[(\d+) bytes in ([\d.]+) secs\]")
-# A JVM of 22 and later writes its segments beside the file and merges them: .p0 and on, one a thread; 3/8 of its CPUs.
-_PARTS = tuple(f".p{number}" for number in range(96))
-# Behind the /proc/PID/root of a JVM that is gone rm finds nothing, and calls that a success.
-_REMOVE = '[ -d "${1%/*}" ] && rm -f -- "$@"'
 # A JVM that was asked and has not begun yet writes later all the same, unless its client is gone first:
 # that is whatever names the dump, which nothing else does.
 _ABANDON = """
@@ -59,48 +54,8 @@ done
 """
 _WATCH_S = 0.2
 _JOIN_S = 5.0
-_ATTEMPTS = 4
-_PAUSES_S = (0.2, 1.0, 3.0)
-
-
-def heap_dump_line(path: str, *, live: bool) -> str:
-    """The diagnostic command. Without `live` unreachable objects are kept and no collection is forced.
-
-    The path is quoted for the JVM's own parser, which takes blanks inside double quotes and knows no
-    escape. Raises BadRequest for a path that cannot be told to it.
-    """
-    if '"' in path or not path.isprintable():
-        raise BadRequest(
-            f"a JVM cannot be told to write to {path!r}", why="a double quote or a control character"
-        )
-    return f'GC.heap_dump {"" if live else "-all "}"{path}"'
-
-
-@dataclass(frozen=True)
-class JvmSays:
-    """What the JVM itself said of the dump it wrote: bytes of the file, seconds it took."""
-
-    size_bytes: int
-    seconds: float
-
-
-def parse_created(text: str, path: str) -> JvmSays:
-    """The JVM's account. Raises TargetDiskFull, ReadOnlyTarget or DumpIncomplete: the exit code of jcmd
-    and jmap is 0 for them too."""
-    if created := _CREATED.search(text):
-        return JvmSays(int(created[1]), float(created[2]))
-    said = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "nothing")
-    if "No space left" in said or "File too large" in said or "Disk quota" in said:
-        raise TargetDiskFull(
-            "the target's disk filled while the JVM was dumping",
-            why=said,
-            advice="name a larger directory: --dump-dir DIR",
-        )
-    if "Read-only" in said or "Permission denied" in said or "Unable to create" in said:
-        raise ReadOnlyTarget(
-            f"the JVM could not write {path}", why=said, advice="name another directory: --dump-dir DIR"
-        )
-    raise DumpIncomplete("the JVM did not finish the dump", why=said)
+_PAUSES_S = (0.0, 0.2, 1.0)
+RETRY_S = 120.0
 
 
 @cache
@@ -111,9 +66,11 @@ def _script() -> str:
 class HeapDump:
     """One heap dump under way. Iterate `chunks()` to its end, then ask `says()`; `discard()` removes the file.
 
-    `reopen` gives the way to the target anew when the connection is lost; it raises when it cannot.
-    `written` is told, by another thread, how many bytes stand in parts beside the file while they grow, and
-    0 when that is over; only a JVM of 22 and later makes any.
+    `reopen` gives the way to the target anew when the connection is lost; it raises when it cannot, and is asked again
+    for `retry_s` without a byte, which `tell` hears of.
+    `told` is told, by another thread, what the JVM said of a dump that it has written. `written` is told, by a third,
+    how many bytes stand in parts beside the file while they grow, and 0 when that is over; only a JVM of 22 and later
+    makes any.
     """
 
     def __init__(
@@ -124,6 +81,9 @@ class HeapDump:
         live: bool,
         timeout_s: float,
         reopen: Callable[[], Reach],
+        retry_s: float = RETRY_S,
+        tell: Callable[[str], None] = lambda _line: None,
+        told: Callable[[JvmSays], None] = lambda _says: None,
         written: Callable[[int], None] | None = None,
     ) -> None:
         assert speaker.reach is not None
@@ -135,9 +95,11 @@ class HeapDump:
         self._line = heap_dump_line(path, live=live)
         self._timeout_s = timeout_s
         self._reopen = reopen
+        self._patience = Patience(retry_s, tell)
+        self._told = told
         self._written = written
         self._over = threading.Event()
-        self._answer: bytes | None = None
+        self._says: JvmSays | None = None
         self._error: BaseException | None = None
         self._asked = False
         self._may_come = False
@@ -161,21 +123,28 @@ class HeapDump:
 
     def _all_chunks(self) -> Iterator[bytes]:
         asker = threading.Thread(target=self._ask, name="heap dump", daemon=True)
-        for attempt in range(_ATTEMPTS):
+        while True:
             try:
                 yield from self._follow(asker)
                 return
-            except (TransferCut, ConnectionLost):
+            except (TransferCut, ConnectionLost) as error:
                 if asker.ident is None:
                     raise
-                # Without the JVM's answer nobody could tell when the file is whole.
-                self._answered.wait(self._timeout_s)
-                self._raise_refusal()
-                if attempt + 1 == _ATTEMPTS:
-                    raise
-                time.sleep(_PAUSES_S[attempt])
-                self.resumed += 1
-                self._reach = self._way()
+                self._come_back(error)
+
+    def _come_back(self, error: BaseException) -> None:
+        """Be where reading can go on. Raises `error`, or what came after it, where that cannot be had."""
+        # Without the JVM's answer nobody could tell when the file is whole.
+        self._answered.wait(self._timeout_s)
+        if not self._word_lost:
+            self.says()
+        self.resumed += 1
+        self._patience.until(self._be_back, error)
+
+    def _be_back(self) -> None:
+        self._reach = self._way()
+        if self._word_lost:
+            self._settle(JvmSays(self.far_file.written(self._timeout_s), 0.0, told=False))
 
     def _follow(self, asker: threading.Thread) -> Iterator[bytes]:
         argv = ["sh", "-c", _script(), "sh", self._reach.path(self.path), str(self.received_bytes)]
@@ -188,14 +157,15 @@ class HeapDump:
                 stream.send(b"\n")
             for chunk in stream:
                 self.received_bytes += len(chunk)
+                self._patience.moved()
                 yield chunk
             end = stream.finish()
             self._stream = None
-        if end.exit_code == 0 and self._answered.is_set():
+        if end.exit_code == 0 and self._answered.is_set() and not self._word_lost:
             return
         if end.exit_code in (66, 67):
             self._answered.wait(self._timeout_s)
-            self._raise_refusal()
+            self.says()
             raise NoSuchFile(
                 f"the JVM wrote {self.path}, and it cannot be read from {self._reach.host.name}",
                 why="there is no such file" if end.exit_code == 66 else "it is not for this user to read",
@@ -224,6 +194,11 @@ class HeapDump:
                 seen, received = size, self.received_bytes
         self._written(0)
 
+    @property
+    def far_file(self) -> FarFile:
+        """The file as it is reached now."""
+        return FarFile(self._reach, self.path)
+
     def _way(self) -> Reach:
         """The same way where it still works, else a new one."""
         with contextlib.suppress(JvmdiagError, TimeoutError):
@@ -233,7 +208,8 @@ class HeapDump:
 
     def _ask(self) -> None:
         try:
-            self._answer = self._speaker.ask(self._line, self._timeout_s)
+            answer = self._speaker.ask(self._line, self._timeout_s)
+            self._settle(parse_created(answer.decode("utf-8", "replace"), self.path))
         except BaseException as error:  # noqa: BLE001 - it is raised again by the thread that reads
             self._error = error
         finally:
@@ -242,11 +218,14 @@ class HeapDump:
                 with contextlib.suppress(JvmdiagError):
                     stream.send(b"\n")
 
-    def _raise_refusal(self) -> None:
-        self.says()
+    def _settle(self, says: JvmSays) -> None:
+        self._says = says
+        self._told(says)
 
     def says(self) -> JvmSays:
         """The JVM's account, once the chunks have ended. Raises as `parse_created` does, or what asking raised."""
+        if self._says is not None:
+            return self._says
         if isinstance(self._error, AttachRefused):
             # It answered a question before this one. No other rung may ask for a second dump.
             raise DumpIncomplete(
@@ -254,19 +233,20 @@ class HeapDump:
             )
         if self._error is not None:
             raise self._error
-        if self._answer is None:
-            raise CommandRefused("the JVM has not answered yet")
-        return parse_created(self._answer.decode("utf-8", "replace"), self.path)
+        raise CommandRefused("the JVM has not answered yet")
 
-    def whole_on_target(self) -> bool:
-        """Whether the JVM said that it wrote the file to its end. Waits for its answer, if it was asked."""
+    @property
+    def _word_lost(self) -> bool:
+        """Whether who asked the JVM went before its answer came: it writes on all the same."""
+        return self._says is None and isinstance(self._error, ConnectionLost | AttachRefused)
+
+    def may_be_whole(self) -> bool:
+        """Whether the JVM said that it wrote the file to its end, or might have. Waits for its answer, if it was
+        asked."""
         if not self._asked:
             return False
         self._answered.wait(self._timeout_s)
-        with contextlib.suppress(JvmdiagError):
-            self.says()
-            return True
-        return False
+        return self._says is not None or isinstance(self._error, ConnectionLost)
 
     def discard(self) -> LeftBehind | None:
         """Remove the file and the parts a JVM of 22 and later writes beside it; None when nothing is left.
@@ -277,7 +257,7 @@ class HeapDump:
             return None
         if self._may_come:
             return self.kept()
-        for pause_s in (0.0, *_PAUSES_S[:-1]):
+        for pause_s in _PAUSES_S:
             time.sleep(pause_s)
             if self._remove(self._reopen):
                 return None
@@ -286,10 +266,10 @@ class HeapDump:
     def _remove(self, way: Callable[[], Reach]) -> bool:
         with contextlib.suppress(JvmdiagError, TimeoutError):
             reach = way()
-            paths = [reach.path(self.path + part) for part in ("", *_PARTS)]
+            far = FarFile(reach, self.path)
             if self._settled:
-                return reach.host.run(["sh", "-c", _REMOVE, "sh", *paths], user=reach.user).ok
-            done = reach.host.run(["sh", "-c", _ABANDON, "sh", self.path, *paths], user=reach.user)
+                return far.remove()
+            done = reach.host.run(["sh", "-c", _ABANDON, "sh", self.path, *far.paths], user=reach.user)
             self._may_come = done.text.strip() == "absent"
             return done.ok and not self._may_come
         return False
@@ -298,8 +278,8 @@ class HeapDump:
     def _settled(self) -> bool:
         """Whether the JVM will write no more: it answered, is gone, or was never asked. One that did not
         answer in time, or whose way broke, may take the dump when it goes on."""
-        refused = isinstance(self._error, CommandRefused | JvmGone)
-        return not self._asked or self._answer is not None or refused
+        never = CommandRefused | JvmGone | TargetDiskFull | ReadOnlyTarget | DumpIncomplete
+        return not self._asked or self._says is not None or isinstance(self._error, never)
 
     def kept(self) -> LeftBehind:
         """The file as something left behind, with the command that removes it."""

@@ -16,7 +16,7 @@ Examples:
 """
 
 
-@options.shared(*options.DUMP, timeout_s=1800.0)
+@options.shared(*options.DUMP, "retry_for", timeout_s=1800.0)
 def command(
     way: options.Way,
     live: Annotated[
@@ -34,6 +34,14 @@ def command(
             show_default=False,
         ),
     ] = None,
+    redact: Annotated[
+        str | None,
+        typer.Option(
+            "--redact",
+            metavar="WHAT",
+            help="Take values out before they are written here: strings (byte[], char[]) or all (primitive arrays).",
+        ),
+    ] = None,
 ) -> None:
     """Take a heap dump, bring it here, verify it, and remove it there.
 
@@ -44,7 +52,7 @@ def command(
     from jvmdiag.report.json import document
     from jvmdiag.report.text import heap_dump_text
 
-    request = HeapDumpRequest(live, dump_dir, keep, way.terms)
+    request = HeapDumpRequest(live, dump_dir, keep, way.terms, redact)
     if way.dry_run:
         from jvmdiag.collect.dry_run import rehearse_heap_dump
 

@@ -12,7 +12,19 @@ from typing import Annotated, Any
 import typer
 
 from jvmdiag import __version__
-from jvmdiag.cli import check, fetch, heapdump, histogram, jcmd, ps, redact, rehearse, threaddump, verify
+from jvmdiag.cli import (
+    check,
+    fetch,
+    heapdump,
+    histogram,
+    jcmd,
+    ps,
+    redact,
+    rehearse,
+    resume,
+    threaddump,
+    verify,
+)
 from jvmdiag.cli.console import Console
 from jvmdiag.cli.stopping import check as check_stopped
 from jvmdiag.cli.stopping import stopped_by
@@ -42,6 +54,7 @@ for name, module in (
     ("heapdump", heapdump),
     ("histogram", histogram),
     ("jcmd", jcmd),
+    ("resume", resume),
     ("verify", verify),
     ("fetch", fetch),
     ("redact", redact),

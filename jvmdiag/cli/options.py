@@ -95,6 +95,12 @@ Compress = Annotated[str, typer.Option("--compress", metavar="CODEC", help="gzip
 Timeout = Annotated[
     float, typer.Option("--timeout", metavar="SECONDS", help="How long to wait for the JVM's answer.")
 ]
+RetryFor = Annotated[
+    str,
+    typer.Option(
+        "--retry-for", metavar="TIME", help="How long a way that broke is tried again before it is left."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="The result as one JSON document.")]
 OnlyLook = Annotated[
     bool, typer.Option("--dry-run", help="Only look, and show what would be run, with its risk.")
@@ -163,6 +169,7 @@ class Way:
     output: Output = Path()
     compress: Compress = "gzip"
     timeout_s: Timeout = 30.0
+    retry_for: RetryFor = "2m"
     yes: Yes = False
     max_pause: MaxPause = None
     force: Force = None
@@ -250,9 +257,13 @@ def _job_of(way: Way) -> Job:
     from jvmdiag.hosts.place import ViewKind
     from jvmdiag.target import parse_target
     from jvmdiag.transfer.codec import Codec
+    from jvmdiag.units import seconds_of
 
     if not 0 < way.timeout_s <= _DAY_S:
         raise BadRequest("--timeout is more than 0, and a day at most")
+    retry_s = seconds_of(way.retry_for)
+    if retry_s is None:
+        raise BadRequest(f"--retry-for {way.retry_for!r} is no time", advice="write 20s, 500ms or 2m")
     view = one_of("--view", ViewKind, way.view) if way.view else None
     image = way.jdk_image or read_config().jdk_image
     return Job(
@@ -271,6 +282,7 @@ def _job_of(way: Way) -> Job:
         output=way.output,
         codec=one_of("--compress", Codec, way.compress),
         timeout_s=way.timeout_s,
+        retry_s=retry_s,
     )
 
 

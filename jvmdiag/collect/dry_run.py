@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from jvmdiag.attach.jdk_image import JdkImage
 from jvmdiag.attach.rung import NotReady, Ready, Scene, reach_of
 from jvmdiag.capture.choose import survey
-from jvmdiag.capture.heap import heap_dump_line
+from jvmdiag.capture.heap_command import heap_dump_line
 from jvmdiag.collect.check import methods_of
 from jvmdiag.collect.fetch import find_file
 from jvmdiag.collect.heap import HeapDumpRequest

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import shlex
-import tarfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath
 
+from jvmdiag.collect.archived import archived
 from jvmdiag.collect.job import Job, Journal, Progress, now
 from jvmdiag.collect.keep import Origin, artifact, require_agreement, write_account
 from jvmdiag.errors import BadRequest, DumpIncomplete, JvmdiagError, NoSuchFile, TargetNotRunning, TransferCut
-from jvmdiag.hosts.base import CHUNK, Host
-from jvmdiag.hosts.chunks import ChunkReader
+from jvmdiag.hosts.base import Host
 from jvmdiag.hosts.opening import open_place, stopped_container
 from jvmdiag.hosts.place import ContainerPlace, Place
 from jvmdiag.model import Artifact, LeftBehind, Owner, Witness
@@ -201,7 +200,8 @@ def _source(job: Job, path: str, journal: Journal) -> Iterator[_Source]:
         found = stack.enter_context(find_file(job, path, journal, summed=summed))
         if found.size_bytes is None:
             assert isinstance(found.place, ContainerPlace)
-            yield stack.enter_context(_archived(found.place, path))
+            file = stack.enter_context(archived(found.place, path))
+            yield _Source(file.size_bytes, None, file.chunks, "archive", found.place.host_key_checked)
         else:
             host = _host_of(found.place)
             yield stack.enter_context(_streamed(host, path, found.user, found.size_bytes, found.sha256))
@@ -244,33 +244,6 @@ def _streamed(host: Host, path: str, user: Owner | None, size: int, sha256: str 
 
         look = partial(_look, host, path, user, summed=True)
         yield _Source(size, sha256, chunks(), "stream", host.host_key_checked, look)
-
-
-@contextmanager
-def _archived(place: ContainerPlace, path: str) -> Iterator[_Source]:
-    """Through the engine's archive: the way for stopped containers and those without a shell."""
-    with closing(ChunkReader(place.engine.archive(place.facts.id, path))) as reader:
-        try:
-            tar = tarfile.open(fileobj=reader, mode="r|", bufsize=CHUNK)  # noqa: SIM115 - closed below
-            member = tar.next()
-        except tarfile.TarError as error:
-            raise TransferCut(f"the engine's archive of {path} is damaged", why=str(error)) from None
-        if member is None or not member.isfile():
-            raise NoSuchFile(
-                f"{path} in {place.facts.name} is no regular file", why="a link, a directory or a device"
-            )
-        with closing(tar):
-            file = tar.extractfile(member)
-            assert file is not None
-
-            def chunks() -> Iterator[bytes]:
-                try:
-                    while chunk := file.read(CHUNK):
-                        yield chunk
-                except (tarfile.ReadError, EOFError) as error:
-                    raise TransferCut(f"the engine's archive of {path} was cut", why=str(error)) from None
-
-            yield _Source(member.size, None, chunks(), "archive", place.host_key_checked)
 
 
 def _remove(

@@ -10,17 +10,27 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from jvmdiag.attach.rung import Reach, Scene, Speaker, reach_of
+from jvmdiag.attach.rung import Scene, Speaker, reach_of
 from jvmdiag.capture.choose import with_speaker
-from jvmdiag.capture.heap import HeapDump, JvmSays
+from jvmdiag.capture.heap import HeapDump
+from jvmdiag.capture.heap_command import JvmSays
+from jvmdiag.collect.again import byte_count, reopen, same_sum, sought
 from jvmdiag.collect.job import Job, Journal, Progress, file_name, moment_of, now
-from jvmdiag.collect.keep import Origin, add_cost, artifact, require_agreement, write_account
+from jvmdiag.collect.keep import (
+    Origin,
+    account,
+    add_cost,
+    artifact,
+    nothing_yet,
+    require_agreement,
+    write_account,
+)
+from jvmdiag.collect.ledger import Ledger
 from jvmdiag.collect.price import NO_TERMS, Offer, Terms, agree, remember
-from jvmdiag.collect.scene import open_scene, see
+from jvmdiag.collect.redact import Redacting, redaction_notes
+from jvmdiag.collect.scene import open_scene
 from jvmdiag.collect.watching import cost_of_all, watch
-from jvmdiag.errors import ReadOnlyTarget, Stopped
-from jvmdiag.hosts.opening import open_place
-from jvmdiag.hosts.place import ContainerPlace
+from jvmdiag.errors import ReadOnlyTarget, RoomError, Stopped
 from jvmdiag.impact.disk import scratch_path
 from jvmdiag.impact.finding import Subject
 from jvmdiag.impact.forecast import Operation
@@ -33,6 +43,7 @@ from jvmdiag.transfer.hprof import StructureWalk
 from jvmdiag.transfer.manifest import Manifest
 from jvmdiag.transfer.pump import Pumped, pump
 from jvmdiag.transfer.sink import PartialFile, private_directory
+from jvmdiag.transfer.unfinished import Unfinished
 
 
 @dataclass(frozen=True)
@@ -47,6 +58,8 @@ class HeapDumpRequest:
     dump_dir: str | None = None
     keep: bool | None = None
     terms: Terms = NO_TERMS
+    redaction: str | None = None
+    """What --redact was given: what it takes out is never written here."""
 
     @property
     def intent(self) -> Intent:
@@ -104,33 +117,44 @@ class _Taking:
             )
             over.begin()
             started, metered = now(), MeteredSpeaker(speaker, self.scene.jvm, over.mark)
-            taken = self._take(metered, offer, scratch_path(offer.price.room), started)
+            ledger = self._ledger(metered, offer, scratch_path(offer.price.room), started)
+            taken = self._take(metered, offer, ledger, started)
             remember(self.job, offer, taken.pause)
             manifest = self._account(taken, started, offer, speaker.notes)
+            ledger.end()
             # The file stands and is accounted for, whatever happens while this waits.
             cost = cost_of_all(over, metered, self.progress, taken.artifact.path)
         if cost:
             add_cost(taken.artifact, manifest, cost, self.journal, self.progress.warn)
         return replace(taken, cost=cost)
 
-    def _take(self, metered: MeteredSpeaker, offer: Offer, path: str, started: datetime) -> HeapDumpTaken:
-        clock = time.monotonic()
+    def _ledger(self, metered: MeteredSpeaker, offer: Offer, path: str, started: datetime) -> Ledger:
         name = file_name(self.job.target, "heap", started, ".hprof") + self.job.codec.suffix
+        origin = self._origin(metered.method, metered.detail, started, offer)
+        so_far = account(nothing_yet(name, "heap dump", self.job), origin, self.job, self.scene, self.journal)
+        unfinished = Unfinished(
+            path=path,
+            nspid=self.scene.jvm.nspid,
+            start_ticks=self.scene.jvm.start_ticks,
+            keep=self.request.keep is True,
+            redaction=self.request.redaction,
+            manifest=so_far,
+        )
+        return Ledger(self.job.output, name, unfinished)
+
+    def _take(
+        self, metered: MeteredSpeaker, offer: Offer, ledger: Ledger, started: datetime
+    ) -> HeapDumpTaken:
+        clock = time.monotonic()
         with ExitStack() as stack:
             stack.enter_context(self._lock(metered))
-            sink = stack.enter_context(PartialFile(self.job.output, name))
-            dump = HeapDump(
-                metered,
-                path,
-                live=self.request.live,
-                timeout_s=self.job.timeout_s,
-                reopen=lambda: reopen(self.job, self.journal, self.scene, stack),
-                written=self.progress.written if (self.scene.jvm.major or 0) >= 22 else None,
-            )
+            sink = stack.enter_context(PartialFile(self.job.output, ledger.name))
+            dump = self._dump(metered, ledger, stack)
             metered.read_ahead()
-            with self._cleaning(dump):
+            with self._cleaning(dump, sink, ledger):
+                ledger.begin()
                 self.progress.expect(offer.price.estimate_bytes)
-                pumped, says, witnesses = self._copy(dump, sink)
+                pumped, says, witnesses = self._copy(dump, sink, offer.price.estimate_bytes)
                 kept = artifact(sink.commit(), "heap dump", self.job, pumped, witnesses)
                 left = self._after(dump)
             on_disk_s = time.monotonic() - metered.asked_at_s
@@ -149,55 +173,88 @@ class _Taking:
             pause=metered.pause,
         )
 
+    def _dump(self, metered: MeteredSpeaker, ledger: Ledger, stack: ExitStack) -> HeapDump:
+        return HeapDump(
+            metered,
+            ledger.dump_path,
+            live=self.request.live,
+            timeout_s=self.job.timeout_s,
+            reopen=lambda: reopen(self.job, self.journal, sought(self.scene.jvm), stack),
+            retry_s=self.job.retry_s,
+            tell=self.progress.warn,
+            told=ledger.told,
+            written=self.progress.written if (self.scene.jvm.major or 0) >= 22 else None,
+        )
+
     def _lock(self, speaker: Speaker) -> AbstractContextManager[bool]:
         assert speaker.reach is not None
         return dump_lock(speaker.reach, self.scene.jvm, forced=Subject.OTHERS in self.request.terms.forced)
 
-    def _copy(self, dump: HeapDump, sink: PartialFile) -> tuple[Pumped, JvmSays, tuple[Witness, ...]]:
+    def _copy(
+        self, dump: HeapDump, sink: PartialFile, size_bytes: int
+    ) -> tuple[Pumped, JvmSays, tuple[Witness, ...]]:
         walk = StructureWalk()
         # Closed here and now: a stream that is left to the garbage collector leaves its far end running.
         with contextlib.closing(dump.chunks()) as chunks:
-            pumped = pump(chunks, sink, self.job.codec, walk=walk, advance=self.progress.advance)
+            passing = Redacting(self.request.redaction, size_bytes).through(chunks)
+            pumped = pump(passing, sink, self.job.codec, walk=walk, advance=self.progress.advance)
         says, structure = dump.says(), walk.finish()
         witnesses = (
             Witness("exit status", True, "the far end read the file to its end"),
-            Witness(
-                "byte count",
-                says.size_bytes == pumped.raw_bytes,
-                f"the JVM wrote {says.size_bytes:,} bytes, {pumped.raw_bytes:,} came here",
-            ),
+            byte_count(says, pumped.raw_bytes),
             Witness("structure", structure.complete, structure.detail),
+            *self._summed(dump, pumped),
         )
         require_agreement(witnesses)
         return pumped, says, witnesses
 
+    def _summed(self, dump: HeapDump, pumped: Pumped) -> tuple[Witness, ...]:
+        """The file's sum on the target, where its bytes came in pieces or by a way that does not guard them."""
+        whole_way = self.scene.place.is_guarded and not dump.resumed
+        if whole_way or self.request.redaction:
+            return ()
+        return same_sum(dump.far_file, pumped)
+
     @contextmanager
-    def _cleaning(self, dump: HeapDump) -> Iterator[None]:
-        """On failure the file goes, except where it is whole and nobody said that it should."""
+    def _cleaning(self, dump: HeapDump, sink: PartialFile, ledger: Ledger) -> Iterator[None]:
+        """On failure all of it goes, except where the dump is whole there, or may be: then it can be gone on with."""
         try:
             yield
         except (Stopped, KeyboardInterrupt):
-            self._discard_after(dump, kept=self.request.keep is True)
+            self._discard_after(dump, ledger, kept=self.request.keep is True)
             raise
         except BaseException:
             try:
-                whole = self.request.keep is not False and dump.whole_on_target()
+                whole = self.request.keep is not False and dump.may_be_whole()
             except (Stopped, KeyboardInterrupt):
                 # Waiting for the JVM's word can take as long as the dump.
-                self._discard_after(dump, kept=self.request.keep is True)
+                self._discard_after(dump, ledger, kept=self.request.keep is True)
                 raise
-            self._discard_after(dump, kept=whole)
+            if whole:
+                self._leave(dump, sink)
+            else:
+                self._discard_after(dump, ledger, kept=False)
             raise
 
-    def _discard_after(self, dump: HeapDump, *, kept: bool) -> None:
+    def _leave(self, dump: HeapDump, sink: PartialFile) -> None:
+        """Both ends of a dump that is not here yet, and what goes on with it."""
+        with contextlib.suppress(RoomError):
+            sink.keep_partial()
+        self._tell_of(dump.kept())
+        self.progress.warn(f"go on with it: jvmdiag resume {shlex.quote(str(sink.partial))}")
+
+    def _discard_after(self, dump: HeapDump, ledger: Ledger, *, kept: bool) -> None:
+        ledger.end()
         left = dump.kept() if kept else dump.discard()
         if left is None:
             return
-        self.progress.warn(f"left on {self.scene.place.name}: {left.what} {left.where}")
+        self._tell_of(left)
         if kept:
-            self.progress.warn(
-                f"it is whole; fetch it with: jvmdiag fetch {self.job.target} {shlex.quote(left.where)} --remove"
-            )
+            fetch = f"jvmdiag fetch {self.job.target} {shlex.quote(left.where)} --remove"
+            self.progress.warn(f"fetch it when it is whole: {fetch}")
+
+    def _tell_of(self, left: LeftBehind) -> None:
+        self.progress.warn(f"left on {self.scene.place.name}: {left.what} {left.where}")
         self.progress.warn(f"remove it with: {left.remove}")
 
     def _after(self, dump: HeapDump) -> tuple[LeftBehind, ...]:
@@ -208,35 +265,28 @@ class _Taking:
         self, taken: HeapDumpTaken, started: datetime, offer: Offer, notes: tuple[str, ...]
     ) -> Manifest:
         resumed = (f"the stream was cut and continued {taken.resumed} times",) if taken.resumed else ()
-        origin = Origin(
-            kind="heap dump",
-            method=taken.method,
-            detail=taken.detail,
-            started=started,
-            jvm_reported_bytes=taken.says.size_bytes,
+        origin = replace(
+            self._origin(taken.method, taken.detail, started, offer),
+            jvm_reported_bytes=taken.says.size_bytes if taken.says.told else None,
             durations_s=(
                 ("dump", taken.says.seconds),
                 ("on target disk", taken.on_disk_s),
                 ("total", taken.total_s),
             ),
             left_behind=taken.left_behind,
-            notes=(*notes, *resumed),
-            host_key_checked=self.scene.place.host_key_checked,
+            notes=(*notes, *resumed, *redaction_notes(self.request.redaction)),
             pause=taken.pause,
-            forecast=taken.forecast,
-            forced=offer.forced,
         )
         return write_account(taken.artifact, origin, self.job, self.scene, self.journal)
 
-
-def reopen(job: Job, journal: Journal, scene: Scene, stack: ExitStack) -> Reach:
-    """A new connection to the same JVM; it closes with `stack`. Raises what connecting raises.
-
-    Of a JVM that is gone the files are reached that it left in its container.
-    """
-    place = stack.enter_context(open_place(job.target, job.access, journal))
-    sight = see(place, scene.image, stack, job.jvm, sudo=job.access.sudo)
-    same = [j for j in sight.jvms if (j.nspid, j.start_ticks) == (scene.jvm.nspid, scene.jvm.start_ticks)]
-    if not same and isinstance(place, ContainerPlace):
-        return Reach(place.inside, "", scene.jvm.owner)
-    return reach_of(sight.view, same[0] if same else scene.jvm)
+    def _origin(self, method: str, detail: str, started: datetime, offer: Offer) -> Origin:
+        """What is known of it before the JVM is asked."""
+        return Origin(
+            kind="heap dump",
+            method=method,
+            detail=detail,
+            started=started,
+            host_key_checked=self.scene.place.host_key_checked,
+            forecast=offer.price.forecast,
+            forced=offer.forced,
+        )

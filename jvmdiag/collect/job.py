@@ -28,6 +28,8 @@ class Job:
     output: Path = Path()
     codec: Codec = Codec.GZIP
     timeout_s: float = 30.0
+    retry_s: float = 120.0
+    """How long a way that broke is tried again, without a byte."""
 
 
 class Journal:

@@ -68,11 +68,23 @@ def artifact(path: Path, kind: str, job: Job, pumped: Pumped, witnesses: tuple[W
     )
 
 
+def nothing_yet(name: str, kind: str, job: Job) -> Artifact:
+    """An artefact of which no byte is here."""
+    return Artifact(str(job.output / name), kind, job.codec.value, 0, 0, "", "")
+
+
 def write_account(
     kept: Artifact, origin: Origin, job: Job, scene: Scene | None, journal: Journal
 ) -> Manifest:
     """Write the manifest beside the artefact, and return it."""
-    manifest = Manifest(
+    manifest = account(kept, origin, job, scene, journal)
+    write_manifest(manifest_path(kept.path), manifest)
+    return manifest
+
+
+def account(kept: Artifact, origin: Origin, job: Job, scene: Scene | None, journal: Journal) -> Manifest:
+    """What the manifest of `kept` says."""
+    return Manifest(
         kind=kept.kind,
         file=Path(kept.path).name,
         target=str(job.target),
@@ -98,8 +110,6 @@ def write_account(
         notes=origin.notes,
         commands=tuple(journal.commands),
     )
-    write_manifest(manifest_path(kept.path), manifest)
-    return manifest
 
 
 def add_cost(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -68,7 +69,7 @@ class _Work:
         self._source = source
         self._redaction = redaction
         self._fields = fields
-        self._tapped = Tapped(file, progress.advance, summed=True)
+        self._tapped = Tapped(file, progress.advance, hashlib.sha256())
         self._blocks = raw_blocks(cast(BinaryIO, self._tapped), sniff(source), str(source))
         self._raw_bytes = 0
         self._started = now()
@@ -120,6 +121,35 @@ class _Work:
             witnesses=kept.witnesses,
             notes=(f"redacted: {what}", f"source: {self._source.name}, sha256 {result.source_sha256}"),
         )
+
+
+class Redacting:
+    """What `rule` takes out of a dump on its way; nothing without one. `size_bytes` is about how much will come."""
+
+    def __init__(self, rule: str | None, size_bytes: int) -> None:
+        self._redactor = Redactor(Redaction(rule), size_bytes=size_bytes) if rule else None
+        self._here_bytes = 0  # given back by `seen`, and here already
+
+    def seen(self, block: bytes) -> None:
+        """The next bytes of what was stored before, from its beginning: a redacted dump is read as any other is."""
+        if self._redactor:
+            self._here_bytes += len(block) - len(self._redactor.feed(block))
+
+    def through(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """The bytes that follow, redacted. Raises NotADump for what can't be read, DumpIncomplete at a cut end."""
+        if self._redactor is None:
+            yield from chunks
+            return
+        for chunk in chunks:
+            done = self._redactor.feed(chunk)
+            yield done[self._here_bytes :]
+            self._here_bytes = max(0, self._here_bytes - len(done))
+        yield self._redactor.finish()
+
+
+def redaction_notes(rule: str | None) -> tuple[str, ...]:
+    """What the manifest says of it."""
+    return (f"redacted: {how(Redaction(rule), fields=False)} zeroed",) if rule else ()
 
 
 def how(redaction: Redaction, fields: bool) -> str:

@@ -80,6 +80,11 @@ class Engine:
         """Whether it answers on a socket of this machine itself, with no network in between."""
         return not self._relayed and self._endpoint.socket_path is not None
 
+    @property
+    def is_guarded(self) -> bool:
+        """Whether a bit that flips on the way is noticed: on a socket, in SSH and in TLS, and not on bare TCP."""
+        return self._relayed or self._endpoint.socket_path is not None or self._endpoint.tls is not None
+
     @cached_property
     def client(self) -> Any:
         """docker-py's client. Raises EngineUnreachable, EngineRefused."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from jvmdiag.collect.heap import HeapDumpTaken
     from jvmdiag.collect.listing import Listed, Listing
     from jvmdiag.collect.redact import Redacted
+    from jvmdiag.collect.resume import Resumed
     from jvmdiag.collect.threads import ThreadDump
     from jvmdiag.model import Artifact
     from jvmdiag.transfer.verify import Verdict
@@ -98,6 +99,17 @@ def heap_dump_text(taken: HeapDumpTaken, *, plain: bool = False) -> str:
     if taken.resumed:
         lines.append(f"the stream was cut and continued {taken.resumed} times")
     lines += [f"left behind: {left.where}; remove it with: {left.remove}" for left in taken.left_behind]
+    return "\n".join(lines)
+
+
+def resumed_text(resumed: Resumed) -> str:
+    kept = resumed.artifact
+    lines = [
+        f"{size(kept.raw_bytes)}, of which {size(resumed.here_bytes)} were here, whole and verified after "
+        f"{duration(resumed.total_s)}: {size(kept.stored_bytes)} ({kept.codec})",
+        *(f"  {witness.name}: {witness.detail}" for witness in kept.witnesses),
+        *(f"left behind: {left.where}; remove it with: {left.remove}" for left in resumed.left_behind),
+    ]
     return "\n".join(lines)
 
 

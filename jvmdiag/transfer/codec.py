@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import Enum
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
@@ -10,6 +10,8 @@ from typing import BinaryIO, Protocol, cast
 from jvmdiag.errors import TransferCut, VerificationFailed
 
 BLOCK_BYTES = 1 << 20
+MEMBER_BYTES = 64 << 20
+"""Raw bytes in each gzip member or zstd frame that is written here: a file that was cut is good up to one's end."""
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 # The low half of the first byte is free; pzstd begins its files with such a frame.
@@ -66,6 +68,32 @@ def compressor(codec: Codec) -> Compressor:
     return _Plain()
 
 
+class Members:
+    """A Compressor whose output is one gzip member or zstd frame for every MEMBER_BYTES; their concatenation is one
+    valid file. Of no bytes at all it makes an empty one."""
+
+    def __init__(self, codec: Codec, member_bytes: int = MEMBER_BYTES) -> None:
+        self._codec = codec
+        self._member: Compressor | None = compressor(codec)
+        self._member_bytes = self._room = member_bytes
+
+    def compress(self, data: bytes, /) -> bytes:
+        done = []
+        while data:
+            if self._member is None:
+                self._member = compressor(self._codec)
+            piece, data = data[: self._room], data[self._room :]
+            done.append(self._member.compress(piece))
+            self._room -= len(piece)
+            if not self._room:
+                done.append(self.flush())
+        return b"".join(done) if len(done) > 1 else (done or [b""])[0]
+
+    def flush(self) -> bytes:
+        member, self._member, self._room = self._member, None, self._member_bytes
+        return member.flush() if member else b""
+
+
 def codec_of(start: bytes) -> Codec:
     """The codec by the first four bytes of a file; its name is not asked."""
     if start[:2] == _GZIP_MAGIC:
@@ -96,11 +124,14 @@ def read_raw(path: str | Path) -> Iterator[bytes]:
         yield from raw_blocks(file, codec, str(path))
 
 
-def raw_blocks(file: BinaryIO, codec: Codec, name: str) -> Iterator[bytes]:
-    """As `read_raw`, of an open file that stands at its beginning; `name` is for messages."""
+def raw_blocks(
+    file: BinaryIO, codec: Codec, name: str, ended: Callable[[int], None] = lambda _offset: None
+) -> Iterator[bytes]:
+    """As `read_raw`, of an open file that stands at its beginning; `name` is for messages. `ended` is told the
+    offset behind each member or frame, once it has been read whole."""
     if codec is Codec.GZIP:
-        return _gunzip(file, name)
-    return _unzstd(file, name) if codec is Codec.ZSTD else _plain(file)
+        return _gunzip(file, name, ended)
+    return _unzstd(file, name, ended) if codec is Codec.ZSTD else _plain(file)
 
 
 def _plain(file: BinaryIO) -> Iterator[bytes]:
@@ -156,7 +187,7 @@ class _Stored:
         return "gzip member" if self._codec is Codec.GZIP else "zstd frame"
 
 
-def _gunzip(file: BinaryIO, name: str) -> Iterator[bytes]:
+def _gunzip(file: BinaryIO, name: str, ended: Callable[[int], None]) -> Iterator[bytes]:
     from isal import isal_zlib
 
     # The stub of python-isal calls this class an instance.
@@ -181,10 +212,11 @@ def _gunzip(file: BinaryIO, name: str) -> Iterator[bytes]:
                 data = stored.read(_READ_BYTES)
                 if not data:
                     raise stored.cut()
+        ended(stored.offset - len(member.unused_data))
         data = member.unused_data or stored.read(_READ_BYTES)
 
 
-def _unzstd(file: BinaryIO, name: str) -> Iterator[bytes]:
+def _unzstd(file: BinaryIO, name: str, ended: Callable[[int], None]) -> Iterator[bytes]:
     import zstandard
 
     stored = _Stored(file, name, Codec.ZSTD)
@@ -208,4 +240,5 @@ def _unzstd(file: BinaryIO, name: str) -> Iterator[bytes]:
             data = stored.read(_ZSTD_SLICE_BYTES)
             if not data:
                 raise stored.cut()
+        ended(stored.offset - len(frame.unused_data))
         data = frame.unused_data or stored.read(_ZSTD_SLICE_BYTES)

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import os
 import platform
-import types
-import typing
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, TypeVar, Union
 
 from jvmdiag import __version__
-from jvmdiag.errors import NoSuchFile, NotADump
 from jvmdiag.model import CommandRecord, Cost, Forecast, Jvm, LeftBehind, Pause, Witness
-from jvmdiag.transfer.sink import PartialFile
+from jvmdiag.transfer.document import read_document, write_document
 
 SCHEMA = "jvmdiag.manifest/1"
 _SUFFIX = ".manifest.json"
-# A manifest is a few KiB; what is larger than this is something else.
-_MAX_BYTES = 16 << 20
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -127,13 +118,7 @@ def jvm_facts(jvm: Jvm, masked_options: tuple[str, ...]) -> JvmFacts:
 
 def write_manifest(path: str | Path, manifest: Manifest) -> None:
     """Write it whole or not at all, 0600. Replaces an older one. Raises LocalDiskFull, NotWritable."""
-    document = asdict(manifest) | {"ratio": manifest.ratio}
-    text = json.dumps(document, indent=2, ensure_ascii=False)
-    final = Path(path)
-    # A name of its own: a leftover of a killed run must not be in the way of saying what happened.
-    with PartialFile(final.parent, f".{final.name}.{os.getpid()}") as file:
-        file.write(text.encode("utf-8", "backslashreplace") + b"\n")
-        file.replace(final)
+    write_document(path, asdict(manifest) | {"ratio": manifest.ratio})
 
 
 def read_manifest(path: str | Path) -> Manifest:
@@ -141,50 +126,10 @@ def read_manifest(path: str | Path) -> Manifest:
 
     Raises NotADump, saying what is wrong with it, and NoSuchFile where it can't be read.
     """
-    place = Path(path)
-    try:
-        with place.open("rb") as file:
-            text = file.read(_MAX_BYTES)
-    except OSError as error:
-        raise NoSuchFile(f"can't read {place}", why=(error.strerror or str(error)).lower()) from None
-    try:
-        document = json.loads(text)
-        if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-            raise ValueError(f'it does not say "schema": "{SCHEMA}"')
-        return _from_json(Manifest, document, "")
-    except (ValueError, RecursionError) as error:
-        raise NotADump(
-            f"{place} is not a manifest of jvmdiag",
-            why=str(error),
-            advice="move it away, and the file is verified without it",
-        ) from None
-
-
-def _from_json(kind: type[T], document: Mapping[str, Any], where: str) -> T:
-    """A dataclass of a JSON object. Raises ValueError that names the field."""
-    hints = typing.get_type_hints(kind)
-    values: dict[str, Any] = {}
-    for item in fields(kind):  # type: ignore[arg-type]
-        place = f"{where}{item.name}"
-        if item.name in document:
-            values[item.name] = _value(hints[item.name], document[item.name], place)
-        elif item.default is MISSING and item.default_factory is MISSING:
-            raise ValueError(f"it has no {place}")
-    return kind(**values)
-
-
-def _value(hint: Any, value: Any, place: str) -> Any:
-    origin, inner = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (Union, types.UnionType):
-        return None if value is None else _value(inner[0], value, place)
-    if origin is tuple and isinstance(value, list):
-        return tuple(_value(inner[0], item, f"{place}[{n}]") for n, item in enumerate(value))
-    if origin is Mapping and isinstance(value, dict):
-        return {name: _value(inner[1], item, f"{place}.{name}") for name, item in value.items()}
-    if is_dataclass(hint) and isinstance(hint, type) and isinstance(value, dict):
-        return _from_json(hint, value, f"{place}.")
-    if hint is float and type(value) is int:
-        return float(value)
-    if isinstance(hint, type) and type(value) is hint:
-        return value
-    raise ValueError(f"{place} is {json.dumps(value)[:60]}, which is no {getattr(hint, '__name__', hint)}")
+    return read_document(
+        path,
+        Manifest,
+        SCHEMA,
+        what="manifest of jvmdiag",
+        advice="move it away, and the file is verified without it",
+    )

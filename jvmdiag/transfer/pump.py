@@ -6,10 +6,10 @@ import hashlib
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
-from jvmdiag.transfer.codec import BLOCK_BYTES, Codec, compressor
+from jvmdiag.transfer.codec import BLOCK_BYTES, Codec, Members
 from jvmdiag.transfer.hprof import StructureWalk
 
 # Blocks are of 1 to 2 MiB; two queues hold the same ones, and a third what became of them.
@@ -17,10 +17,33 @@ _QUEUED_BLOCKS = 4
 T = TypeVar("T")
 
 
+class Hash(Protocol):
+    """A sum of hashlib under way."""
+
+    def update(self, data: bytes, /) -> None: ...
+
+    def hexdigest(self) -> str: ...
+
+
 class Sink(Protocol):
     """What takes the stored bytes: a PartialFile, say."""
 
     def write(self, data: bytes, /) -> None: ...
+
+
+@dataclass
+class Sums:
+    """What has passed so far, before (`raw`) and after (`stored`) compressing."""
+
+    raw_bytes: int = 0
+    stored_bytes: int = 0
+    raw: Hash = field(default_factory=hashlib.sha256)
+    stored: Hash = field(default_factory=hashlib.sha256)
+
+    def pumped(self, *, as_is: bool) -> Pumped:
+        """`as_is`: nothing was compressed, and only the raw sum was kept."""
+        raw = self.raw.hexdigest()
+        return Pumped(self.raw_bytes, self.stored_bytes, raw, raw if as_is else self.stored.hexdigest())
 
 
 @dataclass(frozen=True)
@@ -40,15 +63,18 @@ def pump(
     *,
     walk: StructureWalk | None,
     advance: Callable[[int], None],
+    before: Sums | None = None,
 ) -> Pumped:
     """Move `chunks` to `sink` and say what passed; whether it is whole is for the witnesses to say.
+
+    `before` is what `sink` holds already and `walk` has seen, which ends with a member; it counts.
 
     `chunks` is read and `advance` is called (with raw bytes) in the caller's thread; `walk.feed` and
     `sink.write` each in another. 16 MiB at most are held, however much passes.
     What any of them raises is raised here, and no thread is left behind; a reader that waits for
     its next chunk is not disturbed before that comes.
     """
-    line = _Line(sink, codec, walk)
+    line = _Line(sink, codec, walk, before or Sums())
     try:
         line.start()
         for block in _blocks(chunks, advance):
@@ -133,13 +159,12 @@ class _Line:
     check: the raw sum and the walk. compress: feeds store. store: the stored sum and the sink.
     """
 
-    def __init__(self, sink: Sink, codec: Codec, walk: StructureWalk | None) -> None:
+    def __init__(self, sink: Sink, codec: Codec, walk: StructureWalk | None, sums: Sums) -> None:
         self._sink = sink
         self._walk = walk
-        self._compressor = compressor(codec)
+        self._compressor = Members(codec)
         self._as_is = codec is Codec.NONE
-        self._raw, self._stored = hashlib.sha256(), hashlib.sha256()
-        self._raw_bytes = self._stored_bytes = 0
+        self._sums = sums
         self._failure: BaseException | None = None
         self._to_check, self._to_compress, self._to_store = (_Queue[bytes](_QUEUED_BLOCKS) for _ in range(3))
         self._queues = (self._to_check, self._to_compress, self._to_store)
@@ -154,7 +179,7 @@ class _Line:
             thread.start()
 
     def put(self, block: bytes) -> None:
-        self._raw_bytes += len(block)
+        self._sums.raw_bytes += len(block)
         self._to_check.put(block)
         self._to_compress.put(block)
 
@@ -174,10 +199,7 @@ class _Line:
     def result(self) -> Pumped:
         if self._failure is not None:
             raise self._failure
-        raw = self._raw.hexdigest()
-        return Pumped(
-            self._raw_bytes, self._stored_bytes, raw, raw if self._as_is else self._stored.hexdigest()
-        )
+        return self._sums.pumped(as_is=self._as_is)
 
     def _close(self) -> None:
         for queue in self._queues:
@@ -194,7 +216,7 @@ class _Line:
 
     def _check(self) -> None:
         for block in self._to_check:
-            self._raw.update(block)
+            self._sums.raw.update(block)
             if self._walk is not None:
                 self._walk.feed(block)
 
@@ -208,6 +230,6 @@ class _Line:
     def _store(self) -> None:
         for data in self._to_store:
             self._sink.write(data)
-            self._stored_bytes += len(data)
+            self._sums.stored_bytes += len(data)
             if not self._as_is:
-                self._stored.update(data)
+                self._sums.stored.update(data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shlex
 import shutil
@@ -31,12 +32,15 @@ class PartialFile:
     """DIRECTORY/NAME in the making; `commit` gives it its name, leaving without it removes it.
 
     Entering raises OutputExists where NAME or NAME.partial is there already, and NotWritable where
-    the directory can't be written; no byte was written then and nothing was changed.
+    the directory can't be written; no byte was written then and nothing was changed. With `again` NAME.partial has
+    to be there (else NotWritable), and nobody may be writing it (else OutputExists); what is written goes behind
+    what it holds. One that was there stays whatever happens, until `commit` or `remove`.
     Every call may raise LocalDiskFull, which says how many bytes had found room.
     """
 
-    def __init__(self, directory: str | Path, name: str) -> None:
+    def __init__(self, directory: str | Path, name: str, *, again: bool = False) -> None:
         self.path = Path(directory) / name
+        self._again = again
         self.partial = Path(directory) / (name + PARTIAL_SUFFIX)
         self.size_bytes = 0
         self._fd = -1
@@ -45,14 +49,19 @@ class PartialFile:
     def __enter__(self) -> PartialFile:
         if os.path.lexists(self.path):
             raise _exists(self.path)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        create = os.O_APPEND if self._again else os.O_CREAT | os.O_EXCL
+        flags = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC | create
         try:
             self._fd = os.open(self.partial, flags, _PRIVATE_FILE)
         except FileExistsError:
             raise _leftover(self.partial) from None
         except OSError as error:
             raise self._mapped(error) from None
-        self._mine = True
+        if not _lock(self._fd):
+            self._close()
+            raise _busy(self.partial)
+        self._mine = not self._again
+        self.size_bytes = os.fstat(self._fd).st_size
         # A umask of 0277 would have taken our own right to write; vfat knows no modes.
         with suppress(PermissionError):
             os.fchmod(self._fd, _PRIVATE_FILE)
@@ -72,6 +81,15 @@ class PartialFile:
                 raise self._mapped(error) from None
             self.size_bytes += written
             view = view[written:]
+
+    def cut(self, size_bytes: int) -> None:
+        """Drop what lies behind the first `size_bytes`."""
+        os.ftruncate(self._fd, size_bytes)
+        self.size_bytes = size_bytes
+
+    def remove(self) -> None:
+        """Remove NAME.partial when the context is left, also one that was there."""
+        self._mine = True
 
     def commit(self) -> Path:
         """Put the bytes on the disk, then take the final name, and return it. Never overwrites.
@@ -130,6 +148,16 @@ class PartialFile:
         if error.errno in _FULL:
             return _full(self.partial, error, self.size_bytes)
         return not_writable(self.path.parent, error)
+
+
+def _lock(fd: int) -> bool:
+    """Whether the file is ours alone now: until it is closed, however this process ends. Where the file system
+    knows no locks it is taken to be."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EWOULDBLOCK, errno.EACCES)
+    return True
 
 
 def take_name(partial: Path, final: Path, link: Callable[[Path, Path], None] = os.link) -> None:
@@ -205,10 +233,7 @@ def _full(partial: Path, error: OSError, written_bytes: int) -> LocalDiskFull:
     return LocalDiskFull(
         f"this machine has no room for {partial.with_name(partial.name.removesuffix(PARTIAL_SUFFIX))}",
         why=f"{_FULL[error.errno or 0]}, after {written_bytes:,} bytes were written",
-        advice=(
-            "the unfinished file is removed from this machine",
-            f"make room (df -h {shlex.quote(str(partial.parent))}) or choose another directory with -o",
-        ),
+        advice=(f"make room (df -h {shlex.quote(str(partial.parent))}) or choose another directory with -o",),
     )
 
 
@@ -228,6 +253,12 @@ def _leftover(partial: Path) -> OutputExists:
             f"if no jvmdiag is running, it is an unfinished copy: rm -- {shlex.quote(str(partial))}",
             "or choose another name with -o",
         ),
+    )
+
+
+def _busy(partial: Path) -> OutputExists:
+    return OutputExists(
+        f"{partial} is being written", why="another jvmdiag is at it", advice="wait for that one to end"
     )
 
 

@@ -14,6 +14,7 @@ from jvmdiag.model import Witness
 from jvmdiag.transfer.codec import Codec, codec_of, raw_blocks
 from jvmdiag.transfer.hprof import StructureWalk
 from jvmdiag.transfer.manifest import Manifest, manifest_path, read_manifest
+from jvmdiag.transfer.pump import Hash
 from jvmdiag.transfer.threads import ThreadDumpWalk
 
 HEAP_DUMP = "heap dump"
@@ -83,10 +84,10 @@ def unreadable(place: Path, error: OSError) -> NoSuchFile:
 class Tapped:
     """A file whose stored bytes are counted and summed as they are read."""
 
-    def __init__(self, file: BinaryIO, advance: Callable[[int], None], *, summed: bool) -> None:
+    def __init__(self, file: BinaryIO, advance: Callable[[int], None], summing: Hash | None) -> None:
         self._file = file
         self._advance = advance
-        self._sum = hashlib.sha256() if summed else None
+        self._sum = summing
 
     def read(self, size: int = -1) -> bytes:
         data = self._file.read(size)
@@ -147,7 +148,7 @@ def _manifest_of(place: Path) -> tuple[Manifest | None, Witness | None]:
 def _read(place: Path, file: BinaryIO, advance: Callable[[int], None], *, summed: bool) -> _Read:
     codec = codec_of(file.read(4))
     file.seek(0)
-    tapped = Tapped(file, advance, summed=summed)
+    tapped = Tapped(file, advance, hashlib.sha256() if summed else None)
     heap, threads = StructureWalk(), ThreadDumpWalk()
     raw_sum = hashlib.sha256() if summed else None
     raw_bytes = 0

@@ -7,16 +7,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from jvmdiag.attach.rung import Reach, Speaker
-from jvmdiag.capture.heap import HeapDump, JvmSays, heap_dump_line, parse_created
+from jvmdiag.capture.heap import HeapDump
+from jvmdiag.capture.heap_command import JvmSays, heap_dump_line, parse_created
 from jvmdiag.errors import (
     AttachRefused,
     BadRequest,
     CommandRefused,
     ConnectionLost,
+    ConnectionRefused,
     DumpIncomplete,
     JvmdiagError,
     JvmGone,
@@ -120,9 +123,10 @@ def dump_of(
     write: Callable[[Path], str] = write_at_once,
     host: Host | None = None,
     reopen: Callable[[], Reach] = never_asked_for,
+    **more: Any,
 ) -> HeapDump:
     reach = Reach(host or LocalHost(), "", None)
-    return HeapDump(Jvm(reach, write), str(path), live=False, timeout_s=5, reopen=reopen)
+    return HeapDump(Jvm(reach, write), str(path), live=False, timeout_s=5, reopen=reopen, **more)
 
 
 @pytest.fixture
@@ -144,7 +148,7 @@ def test_a_jvm_that_was_never_asked_has_nothing_to_be_waited_for(path: Path) -> 
     with pytest.raises(ConnectionLost):
         list(dump.chunks())
     started = time.monotonic()
-    assert not dump.whole_on_target()
+    assert not dump.may_be_whole()
     assert time.monotonic() - started < 1
 
 
@@ -228,14 +232,14 @@ def test_a_disk_that_fills_midway_is_told_by_the_jvm_and_not_by_the_stream(path:
     assert b"".join(dump.chunks()) == CONTENT[:5000]
     with pytest.raises(TargetDiskFull):
         dump.says()
-    assert not dump.whole_on_target()
+    assert not dump.may_be_whole()
 
 
 def test_a_file_that_the_jvm_wrote_and_nobody_finds_is_no_dump(path: Path) -> None:
     dump = dump_of(path, lambda _: created())
     with pytest.raises(NoSuchFile, match="cannot be read from local://"):
         list(dump.chunks())
-    assert dump.whole_on_target()
+    assert dump.may_be_whole()
 
 
 def test_a_file_that_may_not_be_read_is_said_to_be_so(path: Path) -> None:
@@ -359,9 +363,7 @@ def test_discarding_removes_the_file_and_the_parts_of_newer_jvms_and_nothing_els
     assert dump_of(path).discard() is None
 
 
-@pytest.mark.parametrize(
-    ("kind", "settled"), [(JvmGone, True), (CommandRefused, True), (JvmHung, False), (ConnectionLost, False)]
-)
+@pytest.mark.parametrize(("kind", "settled"), [(JvmGone, True), (CommandRefused, True), (JvmHung, False)])
 def test_a_dump_that_a_jvm_without_an_answer_may_still_take_is_named(
     path: Path, kind: type[JvmdiagError], settled: bool
 ) -> None:
@@ -374,6 +376,45 @@ def test_a_dump_that_a_jvm_without_an_answer_may_still_take_is_named(
     left = dump.discard()
     assert (left is None) is settled
     assert left is None or "may still write" in left.what
+
+
+def test_a_word_that_is_lost_is_made_up_for_by_the_file_that_the_jvm_has_closed(path: Path) -> None:
+    def write(file: Path) -> str:
+        write_at_once(file)
+        raise ConnectionLost("the way to the one who asked")
+
+    told: list[JvmSays] = []
+    dump = dump_of(path, write, told=told.append)
+    assert b"".join(dump.chunks()) == CONTENT
+    assert dump.says() == JvmSays(len(CONTENT), 0.0, told=False)
+    assert (told, dump.resumed) == ([dump.says()], 1)
+    assert dump.may_be_whole()
+
+
+def test_a_word_that_is_lost_and_no_file_is_no_dump(path: Path) -> None:
+    def refuse(_: Path) -> str:
+        raise ConnectionLost("the way to the one who asked")
+
+    dump = dump_of(path, refuse)
+    with pytest.raises(NoSuchFile):
+        list(dump.chunks())
+    left = dump.discard()
+    assert left is not None
+    assert "may still write" in left.what
+
+
+def test_a_way_that_stays_broken_is_tried_again_for_so_long_and_no_longer(path: Path) -> None:
+    tried: list[str] = []
+
+    def reopen() -> Reach:
+        raise ConnectionRefused("nobody listens")
+
+    gone = FakeHost({is_follower: Streamed((b"x",), cut=True), ("true",): TimeoutError("no answer")})
+    dump = dump_of(path, host=gone, reopen=reopen, retry_s=1.0, tell=tried.append)
+    with pytest.raises(ConnectionRefused):
+        list(dump.chunks())
+    assert [line.partition(";")[2] for line in tried][:1] == [" trying again in 0.2 s, for 1 s more"]
+    assert dump.may_be_whole()
 
 
 def test_discarding_makes_a_new_connection_where_the_old_one_is_gone(path: Path) -> None:

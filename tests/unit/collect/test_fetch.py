@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from jvmdiag.collect.fetch import Fetched, _archived, _counted, _look, _streamed, fetch_file
+from jvmdiag.collect.archived import archived
+from jvmdiag.collect.fetch import Fetched, _counted, _look, _streamed, fetch_file
 from jvmdiag.collect.job import Job, Journal, Progress
 from jvmdiag.errors import (
     BadRequest,
@@ -332,15 +333,15 @@ def place_with(client: Archive) -> ContainerPlace:
 
 def test_an_archive_of_the_engine_gives_the_file_in_it() -> None:
     client = Archive(packed())
-    with _archived(place_with(client), "/gc.log") as source:
-        assert (source.size_bytes, source.sha256, source.method) == (len(CONTENT), None, "archive")
+    with archived(place_with(client), "/gc.log") as source:
+        assert source.size_bytes == len(CONTENT)
         assert b"".join(source.chunks) == CONTENT
     assert client.closed
 
 
 def test_an_archive_that_is_cut_is_an_error_and_not_a_shorter_file() -> None:
     with (
-        _archived(place_with(Archive(packed()[:50_000])), "/gc.log") as source,
+        archived(place_with(Archive(packed()[:50_000])), "/gc.log") as source,
         pytest.raises(TransferCut, match="was cut"),
     ):
         list(source.chunks)
@@ -349,19 +350,19 @@ def test_an_archive_that_is_cut_is_an_error_and_not_a_shorter_file() -> None:
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE])
 def test_an_archive_of_anything_else_is_no_file(kind: bytes) -> None:
     client = Archive(packed(kind))
-    with pytest.raises(NoSuchFile, match="no regular file"), _archived(place_with(client), "/gc.log"):
+    with pytest.raises(NoSuchFile, match="no regular file"), archived(place_with(client), "/gc.log"):
         pass
     assert client.closed
 
 
 @pytest.mark.parametrize("data", [b"", b"not a tar at all" * 100])
 def test_what_is_no_archive_is_an_error_of_ours(data: bytes) -> None:
-    with pytest.raises((TransferCut, NoSuchFile)), _archived(place_with(Archive(data)), "/gc.log"):
+    with pytest.raises((TransferCut, NoSuchFile)), archived(place_with(Archive(data)), "/gc.log"):
         pass
 
 
 def test_an_archive_that_nobody_reads_to_its_end_is_let_go() -> None:
     client = Archive(packed())
-    with _archived(place_with(client), "/gc.log") as source:
+    with archived(place_with(client), "/gc.log") as source:
         next(source.chunks)
     assert client.closed

@@ -36,6 +36,7 @@ from jvmdiag.impact.lock import dump_lock
 from jvmdiag.model import Heap, Jvm, Owner
 from jvmdiag.target import LocalTarget
 from jvmdiag.transfer.codec import Codec
+from jvmdiag.transfer.unfinished import read_unfinished
 from tests import hprof_bytes as make
 from tests.unit.jvm.probe_case import the_jvm_of
 from tests.unit.scenes import on_a_machine
@@ -186,7 +187,9 @@ def test_a_witness_that_disagrees_lets_nothing_take_the_final_name(
     desk.jvm = PretendedJvm(content, says_bytes)
     with pytest.raises(VerificationFailed):
         desk.take()
-    assert desk.named_here == []
+    # The bytes are here and there, and so is what is known of them.
+    assert [path.name.partition(".gz")[2] for path in desk.named_here] == [".partial", ".partial.journal"]
+    assert len(desk.left_there) == 1
 
 
 def test_a_dump_that_is_whole_there_is_not_removed_because_its_copy_failed(desk: Desk) -> None:
@@ -198,8 +201,11 @@ def test_a_dump_that_is_whole_there_is_not_removed_because_its_copy_failed(desk:
         desk.take()
     [kept] = desk.left_there
     assert kept.read_bytes() == DUMP
-    assert any(f"jvmdiag fetch local:// '{kept}' --remove" in line for line in desk.warned)
-    assert desk.named_here == []
+    partial, journal = desk.named_here
+    assert f"go on with it: jvmdiag resume {partial}" in desk.warned
+    unfinished = read_unfinished(journal)
+    assert (unfinished.path, unfinished.manifest.jvm_reported_bytes) == (str(kept), len(DUMP))
+    assert journal.stat().st_mode & 0o777 == 0o600
 
 
 def test_it_is_removed_also_then_where_the_user_wants_nothing_kept(desk: Desk) -> None:

@@ -215,3 +215,27 @@ def test_a_file_in_the_place_of_the_output_directory_is_named(tmp_path: Path) ->
 def test_the_room_is_that_of_the_file_system_also_before_the_directory_is_made(tmp_path: Path) -> None:
     assert free_bytes(tmp_path) > 0
     assert free_bytes(tmp_path / "not" / "yet") > 0
+
+
+def test_one_that_was_there_is_gone_on_with_and_stays_whatever_happens(tmp_path: Path) -> None:
+    partial = tmp_path / "dump.partial"
+    partial.write_bytes(b"good and bad")
+    with pytest.raises(KeyboardInterrupt), PartialFile(tmp_path, "dump", again=True) as file:
+        assert file.size_bytes == 12
+        file.cut(4)
+        file.write(b" rest")
+        raise KeyboardInterrupt
+    assert partial.read_bytes() == b"good rest"
+
+
+def test_two_cannot_go_on_with_the_same(tmp_path: Path) -> None:
+    with PartialFile(tmp_path, "dump") as file:
+        file.write(b"x")
+        with pytest.raises(OutputExists, match="is being written"), PartialFile(tmp_path, "dump", again=True):
+            pass
+        assert file.partial.read_bytes() == b"x"
+
+
+def test_going_on_with_nothing_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(NotWritable), PartialFile(tmp_path, "dump", again=True):
+        pass

@@ -1,0 +1,75 @@
+"""A file of a container that is no more running: the engine still gives it out, as an archive, and nothing else."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+
+from jvmdiag.errors import NoSuchFile, TransferCut
+from jvmdiag.hosts.base import CHUNK
+from jvmdiag.hosts.chunks import ChunkReader
+from jvmdiag.hosts.place import ContainerPlace
+
+
+@dataclass(frozen=True)
+class Archived:
+    """Its size, and its bytes, which can be read once."""
+
+    size_bytes: int
+    chunks: Iterator[bytes]
+
+
+@contextmanager
+def archived(place: ContainerPlace, path: str) -> Iterator[Archived]:
+    """Raises NoSuchFile, TransferCut. While it is open the engine holds back all else of the container."""
+    with closing(ChunkReader(place.engine.archive(place.facts.id, path))) as reader:
+        try:
+            tar = tarfile.open(fileobj=reader, mode="r|", bufsize=CHUNK)  # noqa: SIM115 - closed below
+            member = tar.next()
+        except tarfile.TarError as error:
+            raise TransferCut(f"the engine's archive of {path} is damaged", why=str(error)) from None
+        if member is None or not member.isfile():
+            raise NoSuchFile(
+                f"{path} in {place.facts.name} is no regular file", why="a link, a directory or a device"
+            )
+        with closing(tar):
+            file = tar.extractfile(member)
+            assert file is not None
+
+            def chunks() -> Iterator[bytes]:
+                try:
+                    while chunk := file.read(CHUNK):
+                        yield chunk
+                except (tarfile.ReadError, EOFError) as error:
+                    raise TransferCut(f"the engine's archive of {path} was cut", why=str(error)) from None
+
+            yield Archived(member.size, chunks())
+
+
+@dataclass(frozen=True)
+class ArchivedDump:
+    """A dump that the container still holds; see capture.far_file.Dump."""
+
+    place: ContainerPlace
+    path: str
+
+    def written(self, timeout_s: float) -> int:
+        with archived(self.place, self.path) as file:
+            return file.size_bytes
+
+    def sums(self, parts: list[tuple[int, int]]) -> list[str] | None:
+        return None
+
+    def chunks(self, offset: int) -> Iterator[bytes]:
+        """From `offset` on: what is before it is read and dropped."""
+        with archived(self.place, self.path) as file:
+            for chunk in file.chunks:
+                if offset < len(chunk):
+                    yield chunk[offset:]
+                offset = max(0, offset - len(chunk))
+
+    def remove(self) -> bool:
+        """Nothing can be removed from a container that does not run."""
+        return False

@@ -1,0 +1,79 @@
+"""A dataclass as a JSON file of this machine, 0600: written whole or not at all, and believed only where it fits."""
+
+from __future__ import annotations
+
+import json
+import os
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar, Union
+
+from jvmdiag.errors import NoSuchFile, NotADump
+from jvmdiag.transfer.sink import PartialFile
+
+# A document is some KiB; what is larger than this is something else.
+_MAX_BYTES = 16 << 20
+T = TypeVar("T")
+
+
+def write_document(path: str | Path, document: Mapping[str, Any]) -> None:
+    """Replaces an older one. Raises LocalDiskFull, NotWritable."""
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    final = Path(path)
+    # A name of its own: a leftover of a killed run must not be in the way of saying what happened.
+    with PartialFile(final.parent, f".{final.name}.{os.getpid()}") as file:
+        file.write(text.encode("utf-8", "backslashreplace") + b"\n")
+        file.replace(final)
+
+
+def read_document(path: str | Path, kind: type[T], schema: str, *, what: str, advice: str) -> T:
+    """The document at `path` as a `kind`; fields of newer versions are ignored.
+
+    Raises NotADump, saying what is wrong with it as a `what`, and NoSuchFile where it can't be read.
+    """
+    place = Path(path)
+    try:
+        with place.open("rb") as file:
+            text = file.read(_MAX_BYTES)
+    except OSError as error:
+        raise NoSuchFile(f"can't read {place}", why=(error.strerror or str(error)).lower()) from None
+    try:
+        document = json.loads(text)
+        if not isinstance(document, dict) or document.get("schema") != schema:
+            raise ValueError(f'it does not say "schema": "{schema}"')
+        return _from_json(kind, document, "")
+    except (ValueError, RecursionError) as error:
+        raise NotADump(f"{place} is not a {what}", why=str(error), advice=advice) from None
+
+
+def _from_json(kind: type[T], document: Mapping[str, Any], where: str) -> T:
+    """A dataclass of a JSON object. Raises ValueError that names the field."""
+    hints = typing.get_type_hints(kind)
+    values: dict[str, Any] = {}
+    for item in fields(kind):  # type: ignore[arg-type]
+        place = f"{where}{item.name}"
+        if item.name in document:
+            values[item.name] = _value(hints[item.name], document[item.name], place)
+        elif item.default is MISSING and item.default_factory is MISSING:
+            raise ValueError(f"it has no {place}")
+    return kind(**values)
+
+
+def _value(hint: Any, value: Any, place: str) -> Any:
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (Union, types.UnionType):
+        return None if value is None else _value(inner[0], value, place)
+    if origin is tuple and isinstance(value, list):
+        return tuple(_value(inner[0], item, f"{place}[{n}]") for n, item in enumerate(value))
+    if origin is Mapping and isinstance(value, dict):
+        return {name: _value(inner[1], item, f"{place}.{name}") for name, item in value.items()}
+    if is_dataclass(hint) and isinstance(hint, type) and isinstance(value, dict):
+        return _from_json(hint, value, f"{place}.")
+    if hint is float and type(value) is int:
+        return float(value)
+    if isinstance(hint, type) and type(value) is hint:
+        return value
+    raise ValueError(f"{place} is {json.dumps(value)[:60]}, which is no {getattr(hint, '__name__', hint)}")

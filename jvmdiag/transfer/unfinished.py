@@ -1,0 +1,74 @@
+"""NAME.partial.journal: what it takes to go on with NAME.partial where another process left it, or this one will."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from jvmdiag.errors import BadRequest
+from jvmdiag.transfer.document import read_document, write_document
+from jvmdiag.transfer.manifest import Manifest
+from jvmdiag.transfer.sink import PARTIAL_SUFFIX
+
+SCHEMA = "jvmdiag.unfinished/1"
+_SUFFIX = f"{PARTIAL_SUFFIX}.journal"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unfinished:
+    """A dump on its way. `manifest` says what is known of it so far; its sums and end are not.
+
+    `path` is that of the dump in the JVM's own mount namespace; `nspid` and `start_ticks` are that JVM. `redaction`
+    is what --redact was given.
+    """
+
+    schema: str = SCHEMA
+    path: str
+    nspid: int
+    start_ticks: int
+    keep: bool = False
+    redaction: str | None = None
+    manifest: Manifest
+
+
+def journal_path(directory: str | Path, name: str) -> Path:
+    """Where the journal of DIRECTORY/NAME.partial stands."""
+    return Path(directory) / f"{name}{_SUFFIX}"
+
+
+def write_unfinished(path: Path, unfinished: Unfinished) -> None:
+    """Whole or not at all, 0600. Raises LocalDiskFull, NotWritable."""
+    write_document(path, asdict(unfinished))
+
+
+def read_unfinished(path: Path) -> Unfinished:
+    """Raises NotADump, NoSuchFile."""
+    return read_document(
+        path, Unfinished, SCHEMA, what="journal of jvmdiag", advice="it is of no use: remove it"
+    )
+
+
+def remove_unfinished(path: Path) -> None:
+    with suppress(FileNotFoundError):
+        path.unlink()
+
+
+def journals(place: Path) -> Iterator[Path]:
+    """The journals in a directory, or that of one file: NAME, NAME.partial and the journal itself all name it.
+
+    Raises BadRequest where `place` is nothing of this.
+    """
+    if place.is_dir():
+        yield from sorted(place.glob(f"*{_SUFFIX}"))
+        return
+    name = place.name.removesuffix(_SUFFIX).removesuffix(PARTIAL_SUFFIX)
+    journal = journal_path(place.parent, name)
+    if not journal.exists():
+        raise BadRequest(
+            f"nothing is known of {place}",
+            why=f"there is no {journal.name} beside it",
+            advice="name a directory, or a file whose journal is there",
+        )
+    yield journal

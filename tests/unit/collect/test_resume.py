@@ -1,0 +1,186 @@
+"""Going on with a dump that is half here: what was here is used where it is good, and nothing is lost where it is not."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from jvmdiag.attach.rung import Reach
+from jvmdiag.collect import resume
+from jvmdiag.collect.job import Job, Journal, Progress
+from jvmdiag.collect.resume import Resumed, resume_dump, unfinished_in
+from jvmdiag.errors import NoSuchFile, OutputExists, VerificationFailed
+from jvmdiag.hosts.local import LocalHost
+from jvmdiag.hprof.redact import Redaction, Redactor
+from jvmdiag.target import LocalTarget
+from jvmdiag.transfer import codec, recover
+from jvmdiag.transfer.codec import Codec, Members, read_raw
+from jvmdiag.transfer.manifest import Manifest
+from jvmdiag.transfer.sink import PartialFile
+from jvmdiag.transfer.unfinished import Unfinished, journal_path, write_unfinished
+from tests import hprof_bytes as make
+
+DUMP = make.large_dump(3 << 20)
+MEMBER = 1 << 20
+NAME = "web-heap.hprof.gz"
+
+
+@dataclass
+class Desk:
+    """A dump in `there`, and what a run left of its copy in `here`."""
+
+    there: Path
+    here: Path
+    warned: list[str] = field(default_factory=list)
+
+    @property
+    def far(self) -> Path:
+        return self.there / ".jvmdiag-1 'a.hprof"
+
+    @property
+    def partial(self) -> Path:
+        return self.here / f"{NAME}.partial"
+
+    def left(self, partial: bytes | None, **more: object) -> None:
+        self.far.write_bytes(DUMP)
+        if partial is not None:
+            self.partial.write_bytes(partial)
+        known = Manifest(
+            kind="heap dump",
+            file=NAME,
+            target="local://",
+            method="direct",
+            started_at="2026-03-01T12:00:00.250Z",
+            ended_at="2026-03-01T12:00:00.250Z",
+            codec="gzip",
+            raw_bytes=0,
+            stored_bytes=0,
+            raw_sha256="",
+            stored_sha256="",
+            jvm_reported_bytes=len(DUMP),
+        )
+        unfinished = Unfinished(path=str(self.far), nspid=1, start_ticks=1, manifest=known)
+        write_unfinished(journal_path(self.here, NAME), replace(unfinished, **more))  # type: ignore[arg-type]
+
+    def resume(self) -> Resumed:
+        job = Job(LocalTarget(), timeout_s=5, retry_s=0)
+        [found] = unfinished_in(self.here, job)
+        return resume_dump(found, Journal(), Progress(warn=self.warned.append))
+
+    @property
+    def names(self) -> list[str]:
+        return sorted(path.name for path in self.here.iterdir())
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    for module in (codec, recover, resume):
+        monkeypatch.setattr(module, "MEMBER_BYTES", MEMBER)
+    # Which JVM and which machine is found by the real parts in tests/real.
+    monkeypatch.setattr(resume, "reopen", lambda *_: Reach(LocalHost(), "", None))
+    for name in ("there", "here"):
+        (tmp_path / name).mkdir()
+    return Desk(tmp_path / "there", tmp_path / "here")
+
+
+def stored(raw: bytes = DUMP) -> bytes:
+    members = Members(Codec.GZIP, MEMBER)
+    return members.compress(raw) + members.flush()
+
+
+@pytest.mark.parametrize(
+    ("partial", "here_bytes"),
+    [
+        (stored()[:-9], len(DUMP) // MEMBER * MEMBER),
+        (stored()[: len(stored()) // 2], MEMBER),
+        (stored(DUMP[: 2 * MEMBER]), 2 * MEMBER),
+        (stored(), len(DUMP)),
+        (stored()[:100], 0),
+        (b"", 0),
+        (None, 0),
+    ],
+    ids=["nearly-all", "half", "at-a-border", "all", "no-member", "empty", "no-file"],
+)
+def test_the_rest_is_brought_and_all_of_it_verified(
+    desk: Desk, partial: bytes | None, here_bytes: int
+) -> None:
+    desk.left(partial)
+    done = desk.resume()
+    final = Path(done.artifact.path)
+    assert b"".join(read_raw(final)) == DUMP
+    assert done.here_bytes == here_bytes
+    assert desk.names == [NAME, f"{NAME}.manifest.json"]
+    assert not desk.far.exists()
+    said = json.loads(Path(f"{final}.manifest.json").read_text())
+    assert [one["name"] for one in said["witnesses"]] == ["byte count", "size", "structure", "sha256"]
+    assert any(f"from byte {here_bytes:,}" in note for note in said["notes"])
+
+
+def flipped(data: bytes, member: int) -> bytes:
+    """A member of which another content is here than there is: its own checksum fits."""
+    at = member * MEMBER + 1000
+    return stored(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+
+
+@pytest.mark.parametrize("member", [0, 1, 2])
+def test_a_member_that_is_not_what_is_there_is_fetched_anew(desk: Desk, member: int) -> None:
+    desk.left(flipped(DUMP, member)[:-5])
+    done = desk.resume()
+    assert b"".join(read_raw(done.artifact.path)) == DUMP
+    if member < len(DUMP) // MEMBER:
+        assert any(f"behind member {member}" in line for line in desk.warned)
+
+
+def test_a_dump_that_is_no_longer_there_loses_nothing_here(desk: Desk) -> None:
+    desk.left(half := stored()[: len(stored()) // 2])
+    desk.far.unlink()
+    with pytest.raises(NoSuchFile):
+        desk.resume()
+    assert desk.partial.read_bytes() == half
+    assert desk.names == [f"{NAME}.partial", f"{NAME}.partial.journal"]
+
+
+def test_one_that_is_not_what_the_jvm_said_keeps_both(desk: Desk) -> None:
+    desk.left(stored()[:-9])
+    desk.far.write_bytes(DUMP[:-9])
+    with pytest.raises(VerificationFailed, match="byte count"):
+        desk.resume()
+    assert desk.far.exists()
+    assert desk.names == [f"{NAME}.partial", f"{NAME}.partial.journal"]
+
+
+def test_one_that_has_its_name_already_is_only_accounted_for(desk: Desk) -> None:
+    desk.left(None)
+    (desk.here / NAME).write_bytes(stored())
+    done = desk.resume()
+    assert done.here_bytes == len(DUMP)
+    assert desk.names == [NAME, f"{NAME}.manifest.json"]
+    assert not desk.far.exists()
+
+
+def test_one_that_was_to_be_kept_there_is(desk: Desk) -> None:
+    desk.left(stored()[:-9], keep=True)
+    [left] = desk.resume().left_behind
+    assert left.where == str(desk.far)
+    assert desk.far.read_bytes() == DUMP
+
+
+def test_one_that_is_being_written_is_left_alone(desk: Desk) -> None:
+    desk.left(None)
+    with PartialFile(desk.here, NAME) as sink:
+        sink.write(b"x")
+        with pytest.raises(OutputExists, match="is being written"):
+            desk.resume()
+
+
+@pytest.mark.parametrize("cut", [0.1, 0.5, 0.9])
+def test_a_redacted_one_is_gone_on_with_redacted(desk: Desk, cut: float) -> None:
+    redactor = Redactor(Redaction.STRINGS)
+    clean = redactor.feed(DUMP) + redactor.finish()
+    assert clean != DUMP
+    partial = stored(clean)
+    desk.left(partial[: int(len(partial) * cut)], redaction="strings")
+    assert b"".join(read_raw(desk.resume().artifact.path)) == clean
