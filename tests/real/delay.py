@@ -2,7 +2,8 @@
 
     python -m tests.real.delay 22 --one-way-ms 25
 
-It can also cut all its connections, or fall silent as a line does that dies without a word.
+It can also carry so many bytes a second only, cut all its connections, flip a bit of what comes back, or fall silent
+as a line does that dies without a word.
 """
 
 from __future__ import annotations
@@ -18,19 +19,25 @@ from types import TracebackType
 _PIECE_BYTES = 256 << 10
 # What a line holds: beyond it the sender waits, as for a full socket.
 _HELD_BYTES = 64 << 20
+# Smaller ones are headers and answers, not the bytes of a file.
+_LARGE_BYTES = 4 << 10
 
 
 class DelayProxy:
-    """Listens on a free port of 127.0.0.1 and hands on to `port`, each way `one_way_s` later."""
+    """Listens on a free port of 127.0.0.1 and hands on to `port`, or a UNIX socket, each way `one_way_s` later."""
 
-    def __init__(self, port: int, one_way_s: float = 0.0, host: str = "127.0.0.1") -> None:
-        self._there = (host, port)
-        self._one_way_s = one_way_s
+    def __init__(
+        self,
+        port: int | str,
+        one_way_s: float = 0.0,
+        host: str = "127.0.0.1",
+        bytes_per_s: float = float("inf"),
+    ) -> None:
+        self._there = port if isinstance(port, str) else (host, port)
+        self._line = _Line(one_way_s, bytes_per_s)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         self._sockets: list[socket.socket] = []
-        self._flowing = threading.Event()
-        self._flowing.set()
 
     def start(self) -> None:
         threading.Thread(target=self._accept, daemon=True).start()
@@ -39,12 +46,29 @@ class DelayProxy:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = self._listener.accept()
-                far = socket.create_connection(self._there)
-                for end in (near, far):
-                    end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                far = self._connected()
+                near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._sockets += [near, far]
-                _Way(near, far, self._one_way_s, self._flowing).start()
-                _Way(far, near, self._one_way_s, self._flowing).start()
+                _Way(near, far, self._line, back=False).start()
+                _Way(far, near, self._line, back=True).start()
+
+    def _connected(self) -> socket.socket:
+        if isinstance(self._there, str):
+            far = socket.socket(socket.AF_UNIX)
+            far.connect(self._there)
+            return far
+        far = socket.create_connection(self._there)
+        far.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return far
+
+    @property
+    def passed_bytes(self) -> int:
+        """How much has come back so far."""
+        return self._line.passed_bytes
+
+    def flip(self) -> None:
+        """Alter one bit of the next large piece that comes back."""
+        self._line.flips = True
 
     def cut(self) -> None:
         """Break every connection, both ends."""
@@ -54,10 +78,10 @@ class DelayProxy:
 
     def fall_silent(self) -> None:
         """Hand on nothing any more, and tell nobody."""
-        self._flowing.clear()
+        self._line.flowing.clear()
 
     def stop(self) -> None:
-        self._flowing.set()
+        self._line.flowing.set()
         # Closing a socket does not wake an accept() on Linux; shutting it down does.
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
@@ -76,13 +100,32 @@ class DelayProxy:
         self.stop()
 
 
+class _Line:
+    """What all connections of a proxy have in common."""
+
+    def __init__(self, one_way_s: float, bytes_per_s: float) -> None:
+        self.one_way_s, self.bytes_per_s = one_way_s, bytes_per_s
+        self.flowing = threading.Event()
+        self.flowing.set()
+        self.passed_bytes = 0
+        self.flips = False
+
+    def carry_back(self, piece: bytes) -> bytes:
+        """What comes of a piece on its way back: later, and not always what it was."""
+        time.sleep(len(piece) / self.bytes_per_s)
+        self.passed_bytes += len(piece)
+        if self.flips and len(piece) >= _LARGE_BYTES:
+            self.flips = False
+            at = len(piece) // 2
+            return piece[:at] + bytes([piece[at] ^ 1]) + piece[at + 1 :]
+        return piece
+
+
 class _Way:
     """One direction: a thread that reads and stamps, a thread that waits and writes."""
 
-    def __init__(
-        self, source: socket.socket, sink: socket.socket, delay_s: float, flowing: threading.Event
-    ) -> None:
-        self._source, self._sink, self._delay_s, self._flowing = source, sink, delay_s, flowing
+    def __init__(self, source: socket.socket, sink: socket.socket, line: _Line, *, back: bool) -> None:
+        self._source, self._sink, self._line, self._back = source, sink, line, back
         self._held: deque[tuple[float, bytes]] = deque()
         self._held_bytes = 0
         self._changed = threading.Condition()
@@ -101,7 +144,7 @@ class _Way:
             with self._changed:
                 while self._held_bytes > _HELD_BYTES:
                     self._changed.wait()
-                self._held.append((time.monotonic() + self._delay_s, piece))
+                self._held.append((time.monotonic() + self._line.one_way_s, piece))
                 self._held_bytes += len(piece)
                 self._changed.notify_all()
 
@@ -114,7 +157,9 @@ class _Way:
                 self._held_bytes -= len(piece)
                 self._changed.notify_all()
             time.sleep(max(0.0, due - time.monotonic()))
-            self._flowing.wait()
+            self._line.flowing.wait()
+            if self._back:
+                piece = self._line.carry_back(piece)
             try:
                 if not piece:
                     self._sink.shutdown(socket.SHUT_WR)

@@ -1,4 +1,4 @@
-"""Going on with a dump that is half here: what was here is used where it is good, and nothing is lost where it is not."""
+"""Going on with a dump that is half here: what is good of it is used, and nothing is lost where none is."""
 
 from __future__ import annotations
 
