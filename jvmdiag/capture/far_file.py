@@ -29,14 +29,15 @@ echo "size $(($(wc -c <"$1")))"
 _PARTS = tuple(f".p{number}" for number in range(96))
 # Behind the /proc/PID/root of a JVM that is gone rm finds nothing, and calls that a success.
 _REMOVE = '[ -d "${1%/*}" ] && rm -f -- "$@"'
-# For each line on stdin, "OFFSET BYTES", the sum of that part.
+# For each line on stdin, "SKIP COUNT" in MiB, the sum of that part. A sum hides that what feeds it was killed.
 _SUMS = """
 command -v sha256sum >/dev/null || exit 3
-while read -r at bytes; do
-    sum=$(tail -c "+$((at + 1))" "$1" | head -c "$bytes" | sha256sum) || exit 1
+while read -r skip count; do
+    sum=$({ dd if="$1" bs=1048576 skip="$skip" count="$count" 2>/dev/null || echo cut >&2; } | sha256sum) || exit 1
     echo "${sum%% *}"
 done
 """
+_MIB = 1 << 20
 
 
 class Dump(Protocol):
@@ -111,10 +112,15 @@ class FarFile:
         return NoSuchFile(f"{self.path} is not on {self.reach.host.name}", why=why)
 
     def sums(self, parts: list[tuple[int, int]]) -> list[str] | None:
-        """The sha256 of each part (offset, bytes), taken there; None where the target has no sha256sum."""
-        asked = "".join(f"{at} {size}\n" for at, size in parts).encode()
+        """The sha256 of each part (offset, bytes), taken there; None where the target has no sha256sum.
+
+        Offsets are of whole MiB, and so are sizes but for a part at the end. Raises TransferCut where it was cut.
+        """
+        asked = "".join(f"{at // _MIB} {-(-size // _MIB)}\n" for at, size in parts).encode()
         argv = ["sh", "-c", _SUMS, "sh", self.reach.path(self.path)]
         done = self.reach.host.run(argv, stdin=asked, user=self.reach.user, timeout_s=_SUM_TIMEOUT_S)
+        if done.stderr:
+            raise TransferCut(f"the sum of {self.path} could not be taken", why=done.complaint)
         return done.text.split() if done.ok else None
 
     def chunks(self, offset: int) -> Iterator[bytes]:

@@ -144,7 +144,7 @@ class HeapDump:
     def _be_back(self) -> None:
         self._reach = self._way()
         if self._word_lost:
-            self._settle(JvmSays(self.far_file.written(self._timeout_s), 0.0, told=False))
+            self._settle(JvmSays(self._far_file.written(self._timeout_s), 0.0, told=False))
 
     def _follow(self, asker: threading.Thread) -> Iterator[bytes]:
         argv = ["sh", "-c", _script(), "sh", self._reach.path(self.path), str(self.received_bytes)]
@@ -195,9 +195,13 @@ class HeapDump:
         self._written(0)
 
     @property
-    def far_file(self) -> FarFile:
+    def _far_file(self) -> FarFile:
         """The file as it is reached now."""
         return FarFile(self._reach, self.path)
+
+    def sums(self, parts: list[tuple[int, int]]) -> list[str] | None:
+        """As `FarFile.sums`, over as many connections as it takes."""
+        return self._patience.asked(lambda: self._far_file.sums(parts), self._be_back)
 
     def _way(self) -> Reach:
         """The same way where it still works, else a new one."""

@@ -35,7 +35,7 @@ MAY_PASS = (
 
 
 class Patience:
-    """Counts from the last thing that went well: `moved` says that something did.
+    """Counts from the first failure since something went well: `moved` says that something did.
 
     `tell` hears what is tried again, and in how many seconds.
     """
@@ -47,10 +47,12 @@ class Patience:
 
     def moved(self) -> None:
         self._tries = 0
-        self._since_s = time.monotonic()
+        self._since_s: float | None = None
 
     def wait(self, error: BaseException) -> None:
         """Until the next try. Raises `error` where that would come too late, or trying again is of no use."""
+        if self._since_s is None:
+            self._since_s = time.monotonic()
         pause_s = _PAUSES_S[min(self._tries, len(_PAUSES_S) - 1)]
         spent_s = time.monotonic() - self._since_s
         if not isinstance(error, MAY_PASS) or spent_s + pause_s > self._most_s:
@@ -59,6 +61,18 @@ class Patience:
         what = error.what if isinstance(error, JvmdiagError) else str(error) or type(error).__name__
         self._tell(f"{what}; trying again in {pause_s:g} s, for {self._most_s - spent_s:.0f} s more")
         time.sleep(pause_s)
+
+    def asked(self, ask: Callable[[], T], come_back: Callable[[], object]) -> T:
+        """What `ask` gives; where the way breaks, what it gives once `come_back` has made another."""
+        try:
+            return ask()
+        except MAY_PASS as error:
+
+            def again() -> T:
+                come_back()
+                return ask()
+
+            return self.until(again, error)
 
     def until(self, again: Callable[[], T], error: BaseException) -> T:
         """What `again` gives once it works. Raises `error`, or what came after it, where that is too late."""

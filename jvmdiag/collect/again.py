@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from jvmdiag.attach.rung import Reach, reach_of
-from jvmdiag.capture.far_file import Dump
 from jvmdiag.capture.heap_command import JvmSays
 from jvmdiag.collect.job import Job, Journal
 from jvmdiag.collect.scene import see
@@ -54,9 +54,11 @@ def byte_count(says: JvmSays, here_bytes: int) -> Witness:
     return Witness("byte count", says.size_bytes == here_bytes, f"{said}, {here_bytes:,} came here")
 
 
-def same_sum(far: Dump, pumped: Pumped) -> tuple[Witness, ...]:
+def same_sum(
+    sums: Callable[[list[tuple[int, int]]], list[str] | None], pumped: Pumped
+) -> tuple[Witness, ...]:
     """What the target's own sum of the file says; nothing where it has no sha256sum. Reads the file once there."""
-    there = far.sums([(0, pumped.raw_bytes)])
+    there = sums([(0, pumped.raw_bytes)])
     if not there:
         return ()
     detail = f"{there[0]} there, {pumped.raw_sha256} here"

@@ -213,7 +213,7 @@ class _Taking:
         whole_way = self.scene.place.is_guarded and not dump.resumed
         if whole_way or self.request.redaction:
             return ()
-        return same_sum(dump.far_file, pumped)
+        return same_sum(dump.sums, pumped)
 
     @contextmanager
     def _cleaning(self, dump: HeapDump, sink: PartialFile, ledger: Ledger) -> Iterator[None]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shlex
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from jvmdiag.capture.far_file import Dump, FarFile, read_on
 from jvmdiag.capture.heap_command import JvmSays
-from jvmdiag.capture.patience import MAY_PASS, Patience
+from jvmdiag.capture.patience import Patience
 from jvmdiag.collect.again import Sought, byte_count, reopen, same_sum
 from jvmdiag.collect.archived import ArchivedDump
 from jvmdiag.collect.job import Job, Journal, Progress, now
@@ -27,6 +29,8 @@ from jvmdiag.transfer.pump import Pumped, pump
 from jvmdiag.transfer.recover import member_ends, part_sums, sums_of
 from jvmdiag.transfer.sink import PartialFile
 from jvmdiag.transfer.unfinished import Unfinished, journals, read_unfinished, remove_unfinished
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -93,17 +97,21 @@ class _Work:
             return self._committed(final)
         partial_is_here = PartialFile(final.parent, final.name).partial.exists()
         with PartialFile(final.parent, final.name, again=partial_is_here) as sink:
-            size_bytes = self._reopened().written(self._job.timeout_s)
+            self._reopened()
+            size_bytes = self._asked(lambda: self._dump.written(self._job.timeout_s))
             here_bytes, pumped, witnesses = self._copied(size_bytes, sink)
             kept = artifact(sink.commit(), "heap dump", self._job, pumped, witnesses)
         return self._accounted(kept, here_bytes)
 
+    def _asked(self, ask: Callable[[], T]) -> T:
+        return self._patience.asked(ask, self._reopened)
+
+    def _sums(self, parts: list[tuple[int, int]]) -> list[str] | None:
+        return self._asked(lambda: self._dump.sums(parts))
+
     def _reopened(self) -> Dump:
         """The dump on the target, by a new way, which is tried for as long as there is patience."""
-        try:
-            self._dump = self._open()
-        except MAY_PASS as error:
-            self._dump = self._patience.until(self._open, error)
+        self._dump = self._patience.asked(self._open, lambda: None)
         return self._dump
 
     def _open(self) -> Dump:
@@ -155,12 +163,12 @@ class _Work:
         return here_bytes, pumped, walk
 
     def _summed(self, pumped: Pumped) -> tuple[Witness, ...]:
-        return () if self._unfinished.redaction else same_sum(self._dump, pumped)
+        return () if self._unfinished.redaction else same_sum(self._sums, pumped)
 
     def _good(self, sink: PartialFile, size_bytes: int) -> list[int]:
         """The ends of the members before the first that differs from what is there."""
         parts = [(at, min(MEMBER_BYTES, size_bytes - at)) for at in range(0, size_bytes, MEMBER_BYTES)]
-        there = self._dump.sums(parts) or []
+        there = self._sums(parts) or []
         here = part_sums(sink.partial, parts)
         good = next((n for n, pair in enumerate(zip(here, there, strict=False)) if pair[0] != pair[1]), 0)
         return member_ends(sink.partial, self._job.codec)[:good]
@@ -186,7 +194,9 @@ class _Work:
         return self._accounted(kept, sums.raw_bytes)
 
     def _accounted(self, kept: Artifact, here_bytes: int) -> Resumed:
-        left = () if not self._unfinished.keep and self._dump.remove() else (self._left(),)
+        left = (
+            () if not self._unfinished.keep and self._asked(lambda: self._dump.remove()) else (self._left(),)
+        )
         total_s = time.monotonic() - self._started_s
         before = self._unfinished.manifest
         manifest = replace(

@@ -10,6 +10,7 @@ a clear error with that file still there.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import hashlib
 import os
@@ -17,20 +18,29 @@ import random
 import shutil
 import signal
 import subprocess
+import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from docker.models.containers import Container
 
 from jvmdiag.transfer.codec import read_raw
+from tests.real.containers import Containers
 from tests.real.delay import DelayProxy
+from tests.real.engine import Engine
+from tests.real.images import Images, load
 from tests.real.jvmdiag import Run, argv, environment
+from tests.real.local_jvm import start as local_jvm
+from tests.real.local_jvm import unpack
 from tests.real.sshd import Sshd, descendants
 
+HEAP, ROOM = ("--megabytes", "90"), ("-Xmx400m",)
+DUMP_BYTES = 147_000_000
 LINE_BYTES_PER_S = 120e6
 TIMEOUT_S = 120
 # jvmdiag ends with these where the way, the disk or somebody's signal is to blame.
@@ -65,6 +75,7 @@ class Ended:
     error_and_intact: bool
     leftovers: tuple[str, ...]
     words: str
+    took_s: float
 
     @property
     def lost(self) -> bool:
@@ -75,7 +86,8 @@ class Ended:
             "identical" if self.identical else "error, far file intact" if self.error_and_intact else "LOST"
         )
         left = f"  LEFT: {', '.join(self.leftovers)}" if self.leftovers else ""
-        return f"{self.route:6} {self.fault:14} at {self.at_bytes / 1e6:6.0f} MB  exit {self.codes}  {state}{left}"
+        where = f"{self.route:6} {self.fault:14} at {self.at_bytes / 1e6:4.0f} MB"
+        return f"{where}  exit {self.codes!s:12} {self.took_s:4.1f} s  {state}{left}"
 
 
 @dataclass
@@ -114,18 +126,18 @@ class Witness:
 class Soak:
     """Runs on `routes`, in `folder`; the same `seed` makes the same faults at the same points."""
 
-    def __init__(self, routes: list[Route], folder: Path, seed: int, dump_bytes: int) -> None:
+    def __init__(self, routes: list[Route], folder: Path, seed: int) -> None:
         self._routes = routes
         self._folder = folder
         self._chance = random.Random(seed)
-        self._dump_bytes = dump_bytes
 
     def run(self, number: int) -> Ended:
         route = self._routes[number % len(self._routes)]
         faults = [*route.faults, "kill -9", "disk full"]
         fault = faults[(number // len(self._routes)) % len(faults)]
-        at_bytes = int(self._chance.uniform(0.02, 0.9) * self._dump_bytes)
+        at_bytes = int(self._chance.uniform(0.02, 0.9) * DUMP_BYTES)
         out = self._folder / f"out{number}"
+        self._began_s = time.monotonic()
         with small_disk(out) if fault == "disk full" else made(out), Witness(route.tmp) as witness:
             codes, words = self._commands(route, fault, at_bytes, out)
             ended = self._judge(route, fault, at_bytes, out, witness, codes, words)
@@ -139,7 +151,8 @@ class Soak:
         words = ("heapdump", route.target, *route.options, "--yes", "--retry-for", "20s", "-o", str(out))
         ballast = out / "ballast"
         if fault == "disk full":
-            ballast.write_bytes(bytes((out_room(out)) - int(self._chance.uniform(1, 12) * 1e6)))
+            words += ("--force", "here")
+            self._fill(ballast)
         run = self._disturbed(route, words, fault, at_bytes)
         codes, said = [run.exit_code], run.err
         ballast.unlink(missing_ok=True)
@@ -151,6 +164,12 @@ class Soak:
             codes.append(run.exit_code)
             said += run.err
         return codes, said
+
+    def _fill(self, ballast: Path) -> None:
+        """All of its file system but 1 to 12 MB."""
+        room = shutil.disk_usage(ballast.parent).free - int(self._chance.uniform(1, 12) * 1e6)
+        with ballast.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, room)
 
     def _disturbed(self, route: Route, words: tuple[str, ...], fault: str, at_bytes: int) -> Run:
         begin = route.line.passed_bytes
@@ -189,6 +208,7 @@ class Soak:
             intact,
             left,
             words,
+            time.monotonic() - self._began_s,
         )
 
 
@@ -246,10 +266,6 @@ def small_disk(folder: Path) -> Iterator[Path]:
             subprocess.run(["umount", str(folder)], check=True)
 
 
-def out_room(folder: Path) -> int:
-    return shutil.disk_usage(folder).free
-
-
 def over_ssh(sshd: Sshd, line: DelayProxy, home: Path, pid: int) -> Route:
     """The JVM `pid` of this machine, over SSH and the line."""
     sshd.trust(*sshd.host_keys, hosts=f"[127.0.0.1]:{line.port}")
@@ -305,6 +321,26 @@ done 2>/dev/null
 """
 
 
+@contextmanager
+def both_routes(
+    engine: Engine, images: Images, containers: Containers, folder: Path
+) -> Iterator[list[Route]]:
+    """A JVM of this machine over SSH, and one in a container over TCP, each behind a slow line of its own."""
+    opt = unpack(images.client, images, folder / "opt")
+    container = containers.run("jvm17", ready="ready", ports=(), command=load(*HEAP, java=ROOM))
+    (folder / "sshd").mkdir()
+    with (
+        local_jvm(opt, folder / "log", *HEAP, java=ROOM) as process,
+        Sshd(folder / "sshd") as sshd,
+        DelayProxy(sshd.port, bytes_per_s=LINE_BYTES_PER_S) as near,
+        DelayProxy(engine.url.removeprefix("unix://"), bytes_per_s=LINE_BYTES_PER_S) as far,
+    ):
+        yield [
+            over_ssh(sshd, near, folder / "home-ssh", process.pid),
+            over_tcp(container, far, folder / "home-tcp"),
+        ]
+
+
 def summary(runs: list[Ended]) -> str:
     """Runs, faults, losses and leftovers, by route and fault."""
     rows = [f"{len(runs)} runs, {sum(run.resumed for run in runs)} times gone on with by jvmdiag resume"]
@@ -316,3 +352,34 @@ def summary(runs: list[Ended]) -> str:
         )
     rows.append(f"losses: {sum(r.lost for r in runs)}, leftovers: {sum(bool(r.leftovers) for r in runs)}")
     return "\n".join(rows)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("runs", type=int, nargs="?", default=200)
+    parser.add_argument("--seed", type=int, default=7)
+    given = parser.parse_args()
+    runs: list[Ended] = []
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        engine = stack.enter_context(Engine())
+        client = stack.enter_context(closing(engine.client()))
+        images = Images(client)
+        containers = Containers(client, images, "soak")
+        stack.callback(containers.remove_all)
+        routes = stack.enter_context(both_routes(engine, images, containers, folder))
+        soak = Soak(routes, folder, given.seed)
+        for number in range(given.runs):
+            runs.append(soak.run(number))
+            print(runs[-1], flush=True)
+    print(summary(runs))
+    for run in runs:
+        if run.lost or run.leftovers:
+            print(f"\n{run}\n{run.words}")
+    return 1 if any(run.lost or run.leftovers for run in runs) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -2,47 +2,93 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import hashlib
+import json
+import time
 from pathlib import Path
 
-import docker
+import pytest
 
+from jvmdiag.transfer.codec import read_raw
+from tests.real.containers import Containers
 from tests.real.delay import DelayProxy
 from tests.real.engine import Engine
 from tests.real.fixtures import RunContainer
 from tests.real.images import Images, load
-from tests.real.local_jvm import start, unpack
-from tests.real.soak import LINE_BYTES_PER_S, Soak, over_ssh, over_tcp, summary
-from tests.real.sshd import Sshd
+from tests.real.jvmdiag import jvmdiag
+from tests.real.soak import (
+    HEAP,
+    LINE_BYTES_PER_S,
+    ROOM,
+    Soak,
+    both_routes,
+    digest,
+    ended,
+    over_tcp,
+    start,
+    summary,
+)
 
-HEAP = ("--megabytes", "150")
-ROOM = ("-Xmx600m",)
-DUMP_BYTES = 150_000_000
 RUNS = 12
 
 
 def test_a_sample_of_the_soak(
-    engine: Engine,
-    docker_client: docker.DockerClient,
-    run_container: RunContainer,
-    images: Images,
-    tmp_path: Path,
+    engine: Engine, images: Images, session_containers: Containers, tmp_path: Path
 ) -> None:
-    opt = unpack(docker_client, images, tmp_path / "opt")
-    container = run_container("jvm17", command=load(*HEAP, java=ROOM))
-    with ExitStack() as stack:
-        process = stack.enter_context(start(opt, tmp_path / "log", *HEAP, java=ROOM))
-        (tmp_path / "sshd").mkdir()
-        sshd = stack.enter_context(Sshd(tmp_path / "sshd"))
-        near = stack.enter_context(DelayProxy(sshd.port, bytes_per_s=LINE_BYTES_PER_S))
-        socket = engine.url.removeprefix("unix://")
-        far = stack.enter_context(DelayProxy(socket, bytes_per_s=LINE_BYTES_PER_S))
-        routes = [
-            over_ssh(sshd, near, tmp_path / "home-ssh", process.pid),
-            over_tcp(container, far, tmp_path / "home-tcp"),
-        ]
-        soak = Soak(routes, tmp_path, seed=4, dump_bytes=DUMP_BYTES)
+    with both_routes(engine, images, session_containers, tmp_path) as routes:
+        soak = Soak(routes, tmp_path, seed=4)
         runs = [soak.run(number) for number in range(RUNS)]
-        print("\n".join([*map(str, runs), summary(runs)]))
-        assert [str(run) + run.words for run in runs if run.lost or run.leftovers] == []
-        assert {run.fault for run in runs} >= {"cut", "exec killed", "bit flipped", "kill -9", "disk full"}
+    print("\n".join([*map(str, runs), summary(runs)]))
+    assert [str(run) + run.words for run in runs if run.lost or run.leftovers] == []
+    assert sum(run.identical for run in runs) == RUNS
+    faults = {"cut", "exec killed", "bit flipped", "sshd restarted", "paused", "kill -9", "disk full"}
+    assert {run.fault for run in runs} == faults
+
+
+def test_a_container_that_ends_while_its_dump_is_copied(
+    engine: Engine, run_container: RunContainer, tmp_path: Path
+) -> None:
+    """The JVM is done with it, and gone; the engine still gives it out."""
+    container = run_container("jvm17", command=load(*HEAP, java=ROOM))
+    out = tmp_path / "out"
+    with DelayProxy(engine.url.removeprefix("unix://"), bytes_per_s=LINE_BYTES_PER_S / 4) as line:
+        route = over_tcp(container, line, tmp_path / "home")
+        words = ("heapdump", route.target, *route.options, "--yes", "--retry-for", "1s", "-o", str(out))
+        process = start(route, words)
+        journal = _told(out)
+        [there] = route.tmp().glob(".jvmdiag-*.hprof")
+        digest_there = hashlib.sha256(there.read_bytes()).hexdigest()
+        container.kill()
+        run = ended(process)
+    assert run.exit_code not in (0, 130), run.err
+    assert journal.exists()
+    resumed = jvmdiag("resume", str(out), "--json", home=tmp_path)
+    assert resumed.exit_code == 0, resumed.err
+    assert digest(read_raw(resumed.document["artifact"]["path"])) == digest_there
+    [left] = resumed.document["left_behind"]
+    assert left["where"] == f"/tmp/{there.name}"
+    assert jvmdiag("resume", str(out), home=tmp_path).exit_code == 0
+
+
+def _told(out: Path) -> Path:
+    """The journal, once it says that the JVM has written the dump."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        for journal in out.glob("*.journal"):
+            if json.loads(journal.read_text())["manifest"]["jvm_reported_bytes"]:
+                return journal
+        time.sleep(0.01)
+    raise AssertionError("the JVM was not done within a minute")
+
+
+@pytest.mark.parametrize("what", ["nothing here", "no journal"])
+def test_what_cannot_be_gone_on_with_is_said(tmp_path: Path, what: str) -> None:
+    if what == "nothing here":
+        run = jvmdiag("resume", str(tmp_path), home=tmp_path)
+        assert (run.exit_code, run.out) == (0, "")
+        assert "nothing to go on with" in run.err
+        return
+    (tmp_path / "a.partial").write_bytes(b"x")
+    run = jvmdiag("resume", str(tmp_path / "a.partial"), home=tmp_path)
+    assert run.exit_code == 2
+    assert "nothing is known of" in run.err
