@@ -355,3 +355,7 @@ class Terminated(Stopped):
     """SIGTERM."""
 
     exit_code = 143
+
+
+class HangUp(KeyboardInterrupt):
+    """SIGHUP: the terminal is gone, by a dropped connection more often than by anybody's will."""

@@ -27,7 +27,7 @@ from jvmdiag.cli import (
 )
 from jvmdiag.cli.console import Console
 from jvmdiag.cli.stopping import check as check_stopped
-from jvmdiag.cli.stopping import stopped_by
+from jvmdiag.cli.stopping import interruption, stopped_by
 from jvmdiag.errors import BadRequest, Interrupted, JvmdiagError, TargetSilent, Terminated
 
 EPILOG = """\b
@@ -87,7 +87,7 @@ def _stop(number: int, _frame: FrameType | None) -> None:
     stopped_by.append(number)
     for each in _STOPPING:
         signal.signal(each, _patience)
-    raise KeyboardInterrupt
+    raise interruption(number)
 
 
 def _patience(_number: int, _frame: FrameType | None) -> None:

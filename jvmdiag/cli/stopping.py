@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+
+from jvmdiag.errors import HangUp
+
 stopped_by: list[int] = []
 """The signals that came, in order."""
 
@@ -12,4 +16,9 @@ def check() -> None:
     Python drops an exception that a signal's handler raises inside of a destructor: the work would go on to its end.
     """
     if stopped_by:
-        raise KeyboardInterrupt
+        raise interruption(stopped_by[0])
+
+
+def interruption(number: int) -> KeyboardInterrupt:
+    """What that signal is to the work under way."""
+    return HangUp() if number == signal.SIGHUP else KeyboardInterrupt()

@@ -30,7 +30,7 @@ from jvmdiag.collect.price import NO_TERMS, Offer, Terms, agree, remember
 from jvmdiag.collect.redact import Redacting, redaction_notes
 from jvmdiag.collect.scene import open_scene
 from jvmdiag.collect.watching import cost_of_all, watch
-from jvmdiag.errors import ReadOnlyTarget, RoomError, Stopped
+from jvmdiag.errors import HangUp, ReadOnlyTarget, RoomError, Stopped
 from jvmdiag.impact.disk import scratch_path
 from jvmdiag.impact.finding import Subject
 from jvmdiag.impact.forecast import Operation
@@ -220,10 +220,10 @@ class _Taking:
         """On failure all of it goes, except where the dump is whole there, or may be: then it can be gone on with."""
         try:
             yield
-        except (Stopped, KeyboardInterrupt):
-            self._discard_after(dump, ledger, kept=self.request.keep is True)
-            raise
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, Stopped | KeyboardInterrupt) and not isinstance(error, HangUp):
+                self._discard_after(dump, ledger, kept=self.request.keep is True)
+                raise
             try:
                 whole = self.request.keep is not False and dump.may_be_whole()
             except (Stopped, KeyboardInterrupt):

@@ -34,14 +34,18 @@ def jvm_fields(jvm: Jvm) -> dict[str, Any]:
 
 def error_document(error: JvmdiagError) -> str:
     """What went wrong, as a document."""
-    return document(
-        "error",
-        error=type(error).__name__,
-        exit_code=error.exit_code,
-        what=error.what,
-        why=error.why,
-        advice=list(error.advice),
-    )
+    return document("error", **error_fields(error))
+
+
+def error_fields(error: JvmdiagError) -> dict[str, Any]:
+    """What went wrong, as part of a document."""
+    return {
+        "error": type(error).__name__,
+        "exit_code": error.exit_code,
+        "what": error.what,
+        "why": error.why,
+        "advice": list(error.advice),
+    }
 
 
 _INTERNAL = {

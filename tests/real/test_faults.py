@@ -49,7 +49,7 @@ def resume_what_was_left(run_err: str, home: Path, *how: str) -> None:
     assert advice, run_err
     resumed = jvmdiag("resume", *shlex.split(advice[1]), *how, "--json", home=home)
     assert resumed.exit_code == 0, resumed.err
-    assert jvmdiag("verify", resumed.document["artifact"]["path"], home=home).exit_code == 0
+    assert jvmdiag("verify", resumed.document["dumps"][0]["artifact"]["path"], home=home).exit_code == 0
 
 
 def test_the_targets_disk_fills_while_the_jvm_dumps(run_container: RunContainer, tmp_path: Path) -> None:

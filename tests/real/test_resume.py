@@ -64,8 +64,8 @@ def test_a_container_that_ends_while_its_dump_is_copied(
     assert journal.exists()
     resumed = jvmdiag("resume", str(out), "--json", home=tmp_path)
     assert resumed.exit_code == 0, resumed.err
-    assert digest(read_raw(resumed.document["artifact"]["path"])) == digest_there
-    [left] = resumed.document["left_behind"]
+    assert digest(read_raw(resumed.document["dumps"][0]["artifact"]["path"])) == digest_there
+    [left] = resumed.document["dumps"][0]["left_behind"]
     assert left["where"] == f"/tmp/{there.name}"
     assert jvmdiag("resume", str(out), home=tmp_path).exit_code == 0
 

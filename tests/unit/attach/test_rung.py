@@ -31,7 +31,8 @@ HOST = FakeHost()
 def test_files_are_reached_as_root_of_the_machine_or_else_as_the_jvms_user(
     case: str, kind: ViewKind, prefix: str, user: Owner | None
 ) -> None:
-    assert reach_of(View(HOST, kind), the_jvm_of(case)) == Reach(HOST, prefix, user)
+    jvm = the_jvm_of(case)
+    assert reach_of(View(HOST, kind), jvm) == Reach(HOST, prefix, user, jvm.pid)
 
 
 def test_a_path_of_the_jvm_stands_behind_the_prefix() -> None:

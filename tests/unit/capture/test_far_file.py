@@ -93,7 +93,7 @@ def test_it_is_read_from_any_byte_to_its_end(path: Path) -> None:
 
 def test_reading_goes_on_over_another_way(path: Path) -> None:
     cut = FakeHost({lambda _: True: Streamed((CONTENT[:1000],), cut=True)})
-    ways = [ConnectionLost("not yet"), far(path)]
+    ways: list[Exception | FarFile] = [ConnectionLost("not yet"), far(path)]
 
     def reopen() -> FarFile:
         way = ways.pop(0)

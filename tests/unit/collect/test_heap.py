@@ -20,6 +20,7 @@ from jvmdiag.errors import (
     CommandRefused,
     Declined,
     DumpUnderWay,
+    HangUp,
     JvmdiagError,
     JvmGone,
     JvmHung,
@@ -235,6 +236,18 @@ def test_ctrl_c_leaves_nothing_but_what_was_to_be_kept(desk: Desk, keep: bool | 
         desk.take(keep=keep)
     assert len(desk.left_there) == kept
     assert desk.named_here == []
+
+
+@pytest.mark.parametrize(("keep", "kept"), [(None, 1), (False, 0)])
+def test_a_terminal_that_goes_away_loses_nothing(desk: Desk, keep: bool | None, kept: int) -> None:
+    def hang_up(_: int) -> None:
+        raise HangUp
+
+    desk.advance = hang_up
+    with pytest.raises(HangUp):
+        desk.take(keep=keep)
+    assert len(desk.left_there) == kept
+    assert len(desk.named_here) == 2 * kept
 
 
 def test_a_pid_that_is_another_process_now_is_not_asked_for_a_dump(desk: Desk) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from jvmdiag.capture.heap import JvmSays
+from jvmdiag.capture.heap_command import JvmSays
 from jvmdiag.capture.histogram import ClassCount, Histogram
 from jvmdiag.collect.dry_run import DryRun, Planned
 from jvmdiag.collect.fetch import Fetched
