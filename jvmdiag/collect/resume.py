@@ -18,7 +18,7 @@ from jvmdiag.collect.archived import ArchivedDump
 from jvmdiag.collect.job import Job, Journal, Progress, now
 from jvmdiag.collect.keep import artifact, require_agreement
 from jvmdiag.collect.redact import Redacting, redaction_notes
-from jvmdiag.errors import TargetNotRunning
+from jvmdiag.errors import NoSuchFile, TargetNotRunning
 from jvmdiag.hosts.opening import stopped_container
 from jvmdiag.model import Artifact, LeftBehind, Owner, Witness, owner_of
 from jvmdiag.target import DockerTarget, SshDockerTarget, parse_target
@@ -52,6 +52,10 @@ class Found:
     unfinished: Unfinished
     job: Job
 
+    @property
+    def partial(self) -> Path:
+        return PartialFile(self.job.output, self.unfinished.manifest.file).partial
+
 
 def unfinished_in(place: Path, way: Job) -> list[Found]:
     """Those in a directory, or the one that a file belongs to; `way` says how their targets are reached.
@@ -73,8 +77,14 @@ def resume_dump(found: Found, journal: Journal, progress: Progress) -> Resumed:
 
     What is here and what is there both stay on every error.
     """
-    with ExitStack() as stack:
-        resumed = _Work(found.job, found.unfinished, journal, progress, stack).done()
+    try:
+        with ExitStack() as stack:
+            resumed = _Work(found.job, found.unfinished, journal, progress, stack).done()
+    except NoSuchFile as error:
+        useless = shlex.join([str(found.partial), str(found.journal_file)])
+        raise NoSuchFile(
+            error.what, why=error.why, advice=f"nothing can go on with what is here: rm -f -- {useless}"
+        ) from None
     remove_unfinished(found.journal_file)
     return resumed
 
@@ -95,8 +105,8 @@ class _Work:
         final = self._job.output / self._unfinished.manifest.file
         if final.exists():
             return self._committed(final)
-        partial_is_here = PartialFile(final.parent, final.name).partial.exists()
-        with PartialFile(final.parent, final.name, again=partial_is_here) as sink:
+        partial = PartialFile(final.parent, final.name)
+        with PartialFile(final.parent, final.name, again=partial.partial.exists()) as sink:
             self._reopened()
             size_bytes = self._asked(lambda: self._dump.written(self._job.timeout_s))
             here_bytes, pumped, witnesses = self._copied(size_bytes, sink)

@@ -44,7 +44,8 @@ DUMP_BYTES = 147_000_000
 LINE_BYTES_PER_S = 120e6
 TIMEOUT_S = 120
 # jvmdiag ends with these where the way, the disk or somebody's signal is to blame.
-GO_ON = frozenset({-9, 11, 12, 13, 20, 24, 25, 26, 53, 60, 61, 62})
+GO_ON = frozenset({-9, 11, 12, 13, 20, 24, 25, 26, 53, 60, 61, 62, 143})
+SIGNALS = {"kill -9": signal.SIGKILL, "hang up": signal.SIGHUP}
 
 
 @dataclass
@@ -133,7 +134,7 @@ class Soak:
 
     def run(self, number: int) -> Ended:
         route = self._routes[number % len(self._routes)]
-        faults = [*route.faults, "kill -9", "disk full"]
+        faults = [*route.faults, *SIGNALS, "disk full"]
         fault = faults[(number // len(self._routes)) % len(faults)]
         at_bytes = int(self._chance.uniform(0.02, 0.9) * DUMP_BYTES)
         out = self._folder / f"out{number}"
@@ -176,8 +177,8 @@ class Soak:
         process = start(route, words)
         while route.line.passed_bytes - begin < at_bytes and process.poll() is None:
             time.sleep(0.002)
-        if fault == "kill -9":
-            process.kill()
+        if fault in SIGNALS:
+            process.send_signal(SIGNALS[fault])
         elif fault in route.faults and process.poll() is None:
             route.faults[fault]()
         return ended(process)

@@ -29,7 +29,7 @@ from tests.real.soak import (
     summary,
 )
 
-RUNS = 12
+RUNS = 14
 
 
 def test_a_sample_of_the_soak(
@@ -41,7 +41,16 @@ def test_a_sample_of_the_soak(
     print("\n".join([*map(str, runs), summary(runs)]))
     assert [str(run) + run.words for run in runs if run.lost or run.leftovers] == []
     assert sum(run.identical for run in runs) == RUNS
-    faults = {"cut", "exec killed", "bit flipped", "sshd restarted", "paused", "kill -9", "disk full"}
+    faults = {
+        "cut",
+        "exec killed",
+        "bit flipped",
+        "sshd restarted",
+        "paused",
+        "kill -9",
+        "hang up",
+        "disk full",
+    }
     assert {run.fault for run in runs} == faults
 
 

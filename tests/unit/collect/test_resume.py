@@ -137,8 +137,9 @@ def test_a_member_that_is_not_what_is_there_is_fetched_anew(desk: Desk, member: 
 def test_a_dump_that_is_no_longer_there_loses_nothing_here(desk: Desk) -> None:
     desk.left(half := stored()[: len(stored()) // 2])
     desk.far.unlink()
-    with pytest.raises(NoSuchFile):
+    with pytest.raises(NoSuchFile) as caught:
         desk.resume()
+    assert str(desk.partial) in caught.value.advice[0]
     assert desk.partial.read_bytes() == half
     assert desk.names == [f"{NAME}.partial", f"{NAME}.partial.journal"]
 
