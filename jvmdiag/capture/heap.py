@@ -18,6 +18,7 @@ from jvmdiag.attach.rung import Reach, Speaker
 from jvmdiag.capture.far_file import FarFile
 from jvmdiag.capture.heap_command import JvmSays, heap_dump_line, parse_created
 from jvmdiag.capture.patience import Patience
+from jvmdiag.capture.reclaim import Reclaim
 from jvmdiag.errors import (
     AttachRefused,
     CommandRefused,
@@ -96,6 +97,7 @@ class HeapDump:
         self._timeout_s = timeout_s
         self._reopen = reopen
         self._patience = Patience(retry_s, tell)
+        self._reclaim = Reclaim(path, tell)
         self._told = told
         self._written = written
         self._over = threading.Event()
@@ -118,6 +120,7 @@ class HeapDump:
             yield from self._all_chunks()
         finally:
             self._over.set()
+            self._reclaim.close()
             if watcher.ident is not None:
                 watcher.join(_JOIN_S)
 
@@ -198,6 +201,10 @@ class HeapDump:
     def _far_file(self) -> FarFile:
         """The file as it is reached now."""
         return FarFile(self._reach, self.path)
+
+    def give_back(self, size_bytes: int) -> None:
+        """Make a hole of the first bytes on the target: they are safe here."""
+        self._reclaim.safe(self._reach, size_bytes)
 
     def sums(self, parts: list[tuple[int, int]]) -> list[str] | None:
         """As `FarFile.sums`, over as many connections as it takes."""

@@ -42,6 +42,13 @@ def command(
             help="Take values out before they are written here: strings (byte[], char[]) or all (primitive arrays).",
         ),
     ] = None,
+    reclaim: Annotated[
+        bool,
+        typer.Option(
+            "--reclaim",
+            help="Give the target's disk back while the copy goes on: it holds what is not here yet.",
+        ),
+    ] = False,
 ) -> None:
     """Take a heap dump, bring it here, verify it, and remove it there.
 
@@ -52,7 +59,7 @@ def command(
     from jvmdiag.report.json import document
     from jvmdiag.report.text import heap_dump_text
 
-    request = HeapDumpRequest(live, dump_dir, keep, way.terms, redact)
+    request = HeapDumpRequest(live, dump_dir, keep, way.terms, redact, reclaim)
     if way.dry_run:
         from jvmdiag.collect.dry_run import rehearse_heap_dump
 

@@ -30,7 +30,7 @@ from jvmdiag.collect.price import NO_TERMS, Offer, Terms, agree, remember
 from jvmdiag.collect.redact import Redacting, redaction_notes
 from jvmdiag.collect.scene import open_scene
 from jvmdiag.collect.watching import cost_of_all, watch
-from jvmdiag.errors import HangUp, ReadOnlyTarget, RoomError, Stopped
+from jvmdiag.errors import BadRequest, HangUp, ReadOnlyTarget, RoomError, Stopped
 from jvmdiag.impact.disk import scratch_path
 from jvmdiag.impact.finding import Subject
 from jvmdiag.impact.forecast import Operation
@@ -60,6 +60,15 @@ class HeapDumpRequest:
     terms: Terms = NO_TERMS
     redaction: str | None = None
     """What --redact was given: what it takes out is never written here."""
+    reclaim: bool = False
+    """Whether the target's disk is given back while the copy goes on."""
+
+    def __post_init__(self) -> None:
+        """Raises BadRequest."""
+        if self.reclaim and self.keep:
+            raise BadRequest(
+                "--keep and --reclaim exclude each other", why="of a file with holes nothing is kept"
+            )
 
     @property
     def intent(self) -> Intent:
@@ -154,7 +163,7 @@ class _Taking:
             with self._cleaning(dump, sink, ledger):
                 ledger.begin()
                 self.progress.expect(offer.price.estimate_bytes)
-                pumped, says, witnesses = self._copy(dump, sink, offer.price.estimate_bytes)
+                pumped, says, witnesses = self._copy(dump, sink, ledger, offer.price.estimate_bytes)
                 kept = artifact(sink.commit(), "heap dump", self.job, pumped, witnesses)
                 left = self._after(dump)
             on_disk_s = time.monotonic() - metered.asked_at_s
@@ -191,13 +200,25 @@ class _Taking:
         return dump_lock(speaker.reach, self.scene.jvm, forced=Subject.OTHERS in self.request.terms.forced)
 
     def _copy(
-        self, dump: HeapDump, sink: PartialFile, size_bytes: int
+        self, dump: HeapDump, sink: PartialFile, ledger: Ledger, size_bytes: int
     ) -> tuple[Pumped, JvmSays, tuple[Witness, ...]]:
+        def stored(whole_bytes: int) -> None:
+            sink.sync()
+            ledger.reclaims(whole_bytes)
+            dump.give_back(whole_bytes)
+
         walk = StructureWalk()
         # Closed here and now: a stream that is left to the garbage collector leaves its far end running.
         with contextlib.closing(dump.chunks()) as chunks:
             passing = Redacting(self.request.redaction, size_bytes).through(chunks)
-            pumped = pump(passing, sink, self.job.codec, walk=walk, advance=self.progress.advance)
+            pumped = pump(
+                passing,
+                sink,
+                self.job.codec,
+                walk=walk,
+                advance=self.progress.advance,
+                stored=stored if self.request.reclaim else None,
+            )
         says, structure = dump.says(), walk.finish()
         witnesses = (
             Witness("exit status", True, "the far end read the file to its end"),
@@ -211,7 +232,7 @@ class _Taking:
     def _summed(self, dump: HeapDump, pumped: Pumped) -> tuple[Witness, ...]:
         """The file's sum on the target, where its bytes came in pieces or by a way that does not guard them."""
         whole_way = self.scene.place.is_guarded and not dump.resumed
-        if whole_way or self.request.redaction:
+        if whole_way or self.request.redaction or self.request.reclaim:
             return ()
         return same_sum(dump.sums, pumped)
 

@@ -41,5 +41,10 @@ class Ledger:
         with contextlib.suppress(RoomError):
             write_unfinished(self._path, self._unfinished)
 
+    def reclaims(self, size_bytes: int) -> None:
+        """So many bytes will be here only. Raises LocalDiskFull, NotWritable: then they must not be given back."""
+        self._unfinished = replace(self._unfinished, reclaimed_bytes=size_bytes)
+        write_unfinished(self._path, self._unfinished)
+
     def end(self) -> None:
         remove_unfinished(self._path)

@@ -18,7 +18,7 @@ from jvmdiag.collect.archived import ArchivedDump
 from jvmdiag.collect.job import Job, Journal, Progress, now
 from jvmdiag.collect.keep import artifact, require_agreement
 from jvmdiag.collect.redact import Redacting, redaction_notes
-from jvmdiag.errors import NoSuchFile, TargetNotRunning
+from jvmdiag.errors import DumpIncomplete, NoSuchFile, TargetNotRunning
 from jvmdiag.hosts.opening import stopped_container
 from jvmdiag.model import Artifact, LeftBehind, Owner, Witness, owner_of
 from jvmdiag.target import DockerTarget, SshDockerTarget, parse_target
@@ -165,6 +165,11 @@ class _Work:
 
         sums = sums_of(sink.partial, self._job.codec, seen, self._progress.advance)
         here_bytes = sums.raw_bytes
+        if here_bytes < self._unfinished.reclaimed_bytes:
+            raise DumpIncomplete(
+                f"{self._unfinished.reclaimed_bytes:,} bytes were here only, and {here_bytes:,} still are",
+                why="--reclaim had given their disk back on the target, and what is here was cut or damaged since",
+            )
         with closing(read_on(self._dump, here_bytes, self._reopened, self._patience)) as chunks:
             passing = redacting.through(chunks)
             pumped = pump(
@@ -173,7 +178,8 @@ class _Work:
         return here_bytes, pumped, walk
 
     def _summed(self, pumped: Pumped) -> tuple[Witness, ...]:
-        return () if self._unfinished.redaction else same_sum(self._sums, pumped)
+        incomparable = self._unfinished.redaction or self._unfinished.reclaimed_bytes
+        return () if incomparable else same_sum(self._sums, pumped)
 
     def _good(self, sink: PartialFile, size_bytes: int) -> list[int]:
         """The ends of the members before the first that differs from what is there."""

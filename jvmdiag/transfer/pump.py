@@ -7,9 +7,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-from jvmdiag.transfer.codec import BLOCK_BYTES, Codec, Members
+from jvmdiag.transfer.codec import BLOCK_BYTES, MEMBER_BYTES, Codec, Members
 from jvmdiag.transfer.hprof import StructureWalk
 
 # Blocks are of 1 to 2 MiB; two queues hold the same ones, and a third what became of them.
@@ -64,17 +64,19 @@ def pump(
     walk: StructureWalk | None,
     advance: Callable[[int], None],
     before: Sums | None = None,
+    stored: Callable[[int], None] | None = None,
 ) -> Pumped:
     """Move `chunks` to `sink` and say what passed; whether it is whole is for the witnesses to say.
 
-    `before` is what `sink` holds already and `walk` has seen, which ends with a member; it counts.
+    `before` is what `sink` holds already and `walk` has seen, which ends with a member; it counts. `stored` is told,
+    in the thread of `sink.write`, how many raw bytes the members hold that `sink` has taken whole.
 
     `chunks` is read and `advance` is called (with raw bytes) in the caller's thread; `walk.feed` and
     `sink.write` each in another. 16 MiB at most are held, however much passes.
     What any of them raises is raised here, and no thread is left behind; a reader that waits for
     its next chunk is not disturbed before that comes.
     """
-    line = _Line(sink, codec, walk, before or Sums())
+    line = _Line(sink, codec, walk, before or Sums(), stored)
     try:
         line.start()
         for block in _blocks(chunks, advance):
@@ -159,15 +161,26 @@ class _Line:
     check: the raw sum and the walk. compress: feeds store. store: the stored sum and the sink.
     """
 
-    def __init__(self, sink: Sink, codec: Codec, walk: StructureWalk | None, sums: Sums) -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        codec: Codec,
+        walk: StructureWalk | None,
+        sums: Sums,
+        stored: Callable[[int], None] | None,
+    ) -> None:
         self._sink = sink
         self._walk = walk
         self._compressor = Members(codec)
         self._as_is = codec is Codec.NONE
         self._sums = sums
+        self._begins_at = sums.raw_bytes
+        self._told = stored
         self._failure: BaseException | None = None
-        self._to_check, self._to_compress, self._to_store = (_Queue[bytes](_QUEUED_BLOCKS) for _ in range(3))
-        self._queues = (self._to_check, self._to_compress, self._to_store)
+        self._to_check, self._to_compress = (_Queue[bytes](_QUEUED_BLOCKS) for _ in range(2))
+        # With each the raw bytes of the members that end with it or before.
+        self._to_store: _Queue[tuple[bytes, int]] = _Queue(_QUEUED_BLOCKS)
+        self._queues: tuple[_Queue[Any], ...] = (self._to_check, self._to_compress, self._to_store)
         stages = (self._check, self._compress, self._store)
         self._threads = [
             threading.Thread(target=self._guard, args=(stage,), name=f"pump{stage.__name__}", daemon=True)
@@ -221,15 +234,21 @@ class _Line:
                 self._walk.feed(block)
 
     def _compress(self) -> None:
+        passed = self._begins_at
         for block in self._to_compress:
+            passed += len(block)
             if data := self._compressor.compress(block):
-                self._to_store.put(data)
+                self._to_store.put((data, passed // MEMBER_BYTES * MEMBER_BYTES))
         if data := self._compressor.flush():
-            self._to_store.put(data)
+            self._to_store.put((data, passed))
 
     def _store(self) -> None:
-        for data in self._to_store:
+        told = 0
+        for data, whole_bytes in self._to_store:
             self._sink.write(data)
             self._sums.stored_bytes += len(data)
             if not self._as_is:
                 self._sums.stored.update(data)
+            if self._told and whole_bytes > told:
+                told = whole_bytes
+                self._told(whole_bytes)

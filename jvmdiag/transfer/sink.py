@@ -105,12 +105,16 @@ class PartialFile:
 
     def keep_partial(self) -> Path:
         """Put the bytes on the disk and leave them under NAME.partial, which is returned: they are all there is."""
+        self.sync()
+        self._mine = False
+        return self.partial
+
+    def sync(self) -> None:
+        """Put the bytes on the disk: they outlive a power cut."""
         try:
             os.fsync(self._fd)
         except OSError as error:
             raise self._mapped(error) from None
-        self._mine = False
-        return self.partial
 
     def replace(self, final: Path) -> None:
         """Put the bytes on the disk, then take the name `final` in the same directory from what has it."""

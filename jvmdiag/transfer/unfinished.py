@@ -30,6 +30,8 @@ class Unfinished:
     start_ticks: int
     keep: bool = False
     redaction: str | None = None
+    reclaimed_bytes: int = 0
+    """Of its beginning on the target: there are holes there, and the bytes are here only."""
     manifest: Manifest
 
 

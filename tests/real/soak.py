@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
+import json
 import os
 import random
 import shutil
@@ -93,8 +94,10 @@ class Ended:
 
 @dataclass
 class Witness:
-    """Holds on to every dump that appears in a JVM's /tmp by a second name, so that it outlives the first."""
+    """Holds on to every dump that a journal in `out` names, by a second name in the JVM's /tmp: that outlives the
+    first. Other people's dumps in that directory are not looked at."""
 
+    out: Path
     tmp: Callable[[], Path]
     names: set[str] = field(default_factory=set)
     _over: threading.Event = field(default_factory=threading.Event)
@@ -107,21 +110,29 @@ class Witness:
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join()
+        for name in self.names:
+            (self.tmp() / name).unlink(missing_ok=True)
+            self._second(name).unlink(missing_ok=True)
 
     def _watch(self) -> None:
         while not self._over.wait(0.005):
-            for path in self.tmp().glob(".jvmdiag-*.hprof"):
-                if path.name not in self.names:
-                    with contextlib.suppress(OSError):
-                        os.link(path, path.with_name(f"witness-{path.name}"))
-                        self.names.add(path.name)
+            for journal in self.out.glob("*.journal"):
+                with contextlib.suppress(OSError, ValueError):
+                    self.names.add(Path(json.loads(journal.read_text())["path"]).name)
+            for name in self.names:
+                with contextlib.suppress(OSError):
+                    os.link(self.tmp() / name, self._second(name))
 
-    def files(self) -> list[Path]:
-        return [self.tmp() / f"witness-{name}" for name in sorted(self.names)]
+    def _second(self, name: str) -> Path:
+        return self.tmp() / f"witness-{name}"
 
-    def forget(self) -> None:
-        for file in self.files():
-            file.unlink(missing_ok=True)
+    def there(self) -> list[Path]:
+        """The dumps that are there by their own names, and their parts."""
+        return [file for name in sorted(self.names) for file in self.tmp().glob(f"{name}*")]
+
+    def sums(self) -> set[str]:
+        """Of every dump that was there."""
+        return {digest(read(file)) for name in self.names if (file := self._second(name)).exists()}
 
 
 class Soak:
@@ -139,13 +150,9 @@ class Soak:
         at_bytes = int(self._chance.uniform(0.02, 0.9) * DUMP_BYTES)
         out = self._folder / f"out{number}"
         self._began_s = time.monotonic()
-        with small_disk(out) if fault == "disk full" else made(out), Witness(route.tmp) as witness:
+        with small_disk(out) if fault == "disk full" else made(out), Witness(out, route.tmp) as witness:
             codes, words = self._commands(route, fault, at_bytes, out)
-            ended = self._judge(route, fault, at_bytes, out, witness, codes, words)
-            witness.forget()
-            for file in route.tmp().glob(".jvmdiag-*"):
-                file.unlink()
-        return ended
+            return self._judge(route, fault, at_bytes, out, witness, codes, words)
 
     def _commands(self, route: Route, fault: str, at_bytes: int, out: Path) -> tuple[list[int], str]:
         """heapdump, disturbed, and resume for as long as the error is one that time or the user may heal."""
@@ -194,10 +201,9 @@ class Soak:
         words: str,
     ) -> Ended:
         finals = [p for p in out.iterdir() if p.name.endswith((".hprof.gz", ".hprof"))]
-        there = {digest(read(file)) for file in witness.files()}
-        identical = codes[-1] == 0 and len(finals) == 1 and digest(read_raw(finals[0])) in there
-        intact = codes[-1] != 0 and not finals and bool(list(route.tmp().glob(".jvmdiag-*.hprof")))
-        left = () if not identical else tuple(p.name for p in route.tmp().glob(".jvmdiag-*"))
+        identical = codes[-1] == 0 and len(finals) == 1 and digest(read_raw(finals[0])) in witness.sums()
+        intact = codes[-1] != 0 and not finals and bool(witness.there())
+        left = tuple(p.name for p in witness.there()) if identical else ()
         left += tuple(p.name for p in out.iterdir() if ".partial" in p.name) if identical else ()
         return Ended(
             fault,

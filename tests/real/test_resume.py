@@ -79,6 +79,34 @@ def test_a_container_that_ends_while_its_dump_is_copied(
     assert jvmdiag("resume", str(out), home=tmp_path).exit_code == 0
 
 
+def test_the_disk_there_is_given_back_while_the_copy_goes_on(
+    engine: Engine, run_container: RunContainer, tmp_path: Path
+) -> None:
+    """And what was given back is not needed by the one who goes on after a kill -9."""
+    container = run_container("jvm17", command=load("--megabytes", "250", java=("-Xmx800m",)))
+    out = tmp_path / "out"
+    with DelayProxy(engine.url.removeprefix("unix://"), bytes_per_s=LINE_BYTES_PER_S) as line:
+        route = over_tcp(container, line, tmp_path / "home")
+        process = start(
+            route, ("heapdump", route.target, *route.options, "--yes", "--reclaim", "-o", str(out))
+        )
+        _told(out)
+        [there] = route.tmp().glob(".jvmdiag-*.hprof")
+        until = time.monotonic() + 60
+        while there.stat().st_blocks * 512 > there.stat().st_size - (128 << 20):
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        process.kill()
+        ended(process)
+    resumed = jvmdiag("resume", str(out), "--json", home=tmp_path)
+    assert resumed.exit_code == 0, resumed.err
+    [dump] = resumed.document["dumps"]
+    assert dump["here_bytes"] >= 128 << 20
+    assert jvmdiag("verify", dump["artifact"]["path"], home=tmp_path).exit_code == 0
+    assert list(route.tmp().glob(".jvmdiag-*.hprof")) == []
+
+
 def _told(out: Path) -> Path:
     """The journal, once it says that the JVM has written the dump."""
     until = time.monotonic() + 60

@@ -12,7 +12,7 @@ from jvmdiag.attach.rung import Reach
 from jvmdiag.collect import resume
 from jvmdiag.collect.job import Job, Journal, Progress
 from jvmdiag.collect.resume import Resumed, resume_dump, unfinished_in
-from jvmdiag.errors import NoSuchFile, OutputExists, VerificationFailed
+from jvmdiag.errors import DumpIncomplete, NoSuchFile, OutputExists, VerificationFailed
 from jvmdiag.hosts.local import LocalHost
 from jvmdiag.hprof.redact import Redaction, Redactor
 from jvmdiag.target import LocalTarget
@@ -185,3 +185,17 @@ def test_a_redacted_one_is_gone_on_with_redacted(desk: Desk, cut: float) -> None
     partial = stored(clean)
     desk.left(partial[: int(len(partial) * cut)], redaction="strings")
     assert b"".join(read_raw(desk.resume().artifact.path)) == clean
+
+
+def test_one_whose_disk_was_given_back_is_gone_on_with_from_what_is_here(desk: Desk) -> None:
+    desk.left(stored()[:-9], reclaimed_bytes=MEMBER)
+    holes = bytes(MEMBER) + DUMP[MEMBER:]
+    desk.far.write_bytes(holes)
+    assert b"".join(read_raw(desk.resume().artifact.path)) == DUMP
+
+
+def test_one_whose_only_copy_was_damaged_is_not_filled_up_with_holes(desk: Desk) -> None:
+    desk.left(stored()[: len(stored()) // 2], reclaimed_bytes=2 * MEMBER)
+    with pytest.raises(DumpIncomplete, match="were here only"):
+        desk.resume()
+    assert desk.names == [f"{NAME}.partial", f"{NAME}.partial.journal"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import threading
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from jvmdiag.errors import ConnectionLost, LocalDiskFull
-from jvmdiag.transfer.codec import BLOCK_BYTES, Codec
+from jvmdiag.transfer.codec import BLOCK_BYTES, Codec, Members
 from jvmdiag.transfer.hprof import StructureWalk
 from jvmdiag.transfer.pump import Pumped, pump
 from tests import hprof_bytes as make
@@ -183,3 +184,19 @@ def test_a_slow_disk_holds_the_reader_back(codec: Codec) -> None:
         pump(reader(), Slow(), codec, walk=None, advance=lambda _: None)
     timer.join()
     assert 4 << 20 <= read_when_full[0] <= HELD_AT_MOST
+
+
+@pytest.mark.parametrize("codec", list(Codec))
+def test_it_says_what_is_stored_in_whole_members(codec: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jvmdiag.transfer.pump.MEMBER_BYTES", 2 << 20)
+    monkeypatch.setattr("jvmdiag.transfer.pump.Members", lambda codec: Members(codec, 2 << 20))
+    sink, told = Memory(), list[int]()
+
+    def stored(whole_bytes: int) -> None:
+        told.append(whole_bytes)
+        if codec is Codec.GZIP:
+            assert len(gzip.decompress(sink.content)) >= whole_bytes
+
+    pump(chunks(DUMP, 1 << 20), sink, codec, walk=None, advance=lambda _: None, stored=stored)
+    last = [] if codec is Codec.NONE else [len(DUMP)]
+    assert told == [*range(2 << 20, len(DUMP), 2 << 20), *last]
