@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable
 
 from jvmdiag.attach.rung import Reach
@@ -17,7 +18,7 @@ while read -r at bytes; do fallocate --punch-hole --offset "$at" --length "$byte
 
 
 class Reclaim:
-    """Punches holes into the file at `path` up to the byte that `safe` is told of.
+    """Punches holes into the file at `path` up to the byte that `safe` is told of, by any thread.
 
     Best effort: where it cannot, `tell` hears why, once, and the disk holds the file as it would have without it.
     """
@@ -28,32 +29,34 @@ class Reclaim:
         self._stream: ByteStream | None = None
         self._given_back = 0
         self._over = False
+        self._lock = threading.Lock()
 
     def safe(self, reach: Reach, size_bytes: int) -> None:
         """The first `size_bytes` are on a disk of this machine and will be read nowhere else."""
-        if self._over or size_bytes <= self._given_back:
-            return
-        try:
-            if self._stream is None:
-                argv = ["sh", "-c", _PUNCH, "sh", reach.path(self._path)]
-                self._stream = reach.host.stream(argv, user=reach.user)
-            line = f"{self._given_back} {size_bytes - self._given_back}\n"
-            self._stream.send(line.encode())
-            self._given_back = size_bytes
-        except (JvmdiagError, TimeoutError) as error:
-            self._end(str(error))
+        with self._lock:
+            if self._over or size_bytes <= self._given_back:
+                return
+            try:
+                if self._stream is None:
+                    argv = ["sh", "-c", _PUNCH, "sh", reach.path(self._path)]
+                    self._stream = reach.host.stream(argv, user=reach.user)
+                line = f"{self._given_back} {size_bytes - self._given_back}\n"
+                self._stream.send(line.encode())
+                self._given_back = size_bytes
+            except (JvmdiagError, TimeoutError) as error:
+                self._cannot(str(error))
 
     def close(self) -> None:
-        """No more holes; waits for the last."""
-        stream, self._stream = self._stream, None
+        """Waits for the last hole; what `safe` is told of after that makes none."""
+        with self._lock:
+            stream, self._stream, over, self._over = self._stream, None, self._over, True
         if stream is None:
             return
         with contextlib.suppress(JvmdiagError, TimeoutError), stream:
             end = stream.finish()
-            if end.exit_code != 0:
-                self._end(end.complaint or f"exit code {end.exit_code}")
+            if end.exit_code != 0 and not over:
+                self._cannot(end.complaint or f"exit code {end.exit_code}")
 
-    def _end(self, why: str) -> None:
-        if not self._over:
-            self._over = True
-            self._tell(f"the disk of the dump there is not given back meanwhile: {why}")
+    def _cannot(self, why: str) -> None:
+        self._over = True
+        self._tell(f"the disk of the dump there is not given back meanwhile: {why}")

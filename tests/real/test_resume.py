@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
 import time
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def test_a_container_that_ends_while_its_dump_is_copied(
         route = over_tcp(container, line, tmp_path / "home")
         words = ("heapdump", route.target, *route.options, "--yes", "--retry-for", "1s", "-o", str(out))
         process = start(route, words)
-        journal = _told(out)
+        journal = _told(out, process)
         [there] = route.tmp().glob(".jvmdiag-*.hprof")
         digest_there = hashlib.sha256(there.read_bytes()).hexdigest()
         container.kill()
@@ -90,7 +91,7 @@ def test_the_disk_there_is_given_back_while_the_copy_goes_on(
         process = start(
             route, ("heapdump", route.target, *route.options, "--yes", "--reclaim", "-o", str(out))
         )
-        _told(out)
+        _told(out, process)
         [there] = route.tmp().glob(".jvmdiag-*.hprof")
         until = time.monotonic() + 60
         while there.stat().st_blocks * 512 > there.stat().st_size - (128 << 20):
@@ -107,10 +108,11 @@ def test_the_disk_there_is_given_back_while_the_copy_goes_on(
     assert list(route.tmp().glob(".jvmdiag-*.hprof")) == []
 
 
-def _told(out: Path) -> Path:
+def _told(out: Path, process: subprocess.Popen[bytes]) -> Path:
     """The journal, once it says that the JVM has written the dump."""
     until = time.monotonic() + 60
     while time.monotonic() < until:
+        assert process.poll() is None, process.communicate()
         for journal in out.glob("*.journal"):
             if json.loads(journal.read_text())["manifest"]["jvm_reported_bytes"]:
                 return journal
