@@ -61,5 +61,6 @@ def same_sum(
     there = sums([(0, pumped.raw_bytes)])
     if not there:
         return ()
-    detail = f"{there[0]} there, {pumped.raw_sha256} here"
-    return (Witness("sha256", there[0] == pumped.raw_sha256, detail),)
+    same = there[0] == pumped.raw_sha256
+    detail = f"{there[0]} there" + (" and here" if same else f", {pumped.raw_sha256} here")
+    return (Witness("sha256", same, detail),)
