@@ -43,6 +43,9 @@ _MIB = 1 << 20
 class Dump(Protocol):
     """A dump that is there: a FarFile, or what an engine still has of a container that is no more running."""
 
+    @property
+    def is_guarded(self) -> bool: ...
+
     def written(self, timeout_s: float) -> int: ...
 
     def sums(self, parts: list[tuple[int, int]]) -> list[str] | None: ...
@@ -73,6 +76,11 @@ class FarFile:
 
     reach: Reach
     path: str
+
+    @property
+    def is_guarded(self) -> bool:
+        """As `Host.is_guarded`."""
+        return self.reach.host.is_guarded
 
     def written(self, timeout_s: float) -> int:
         """Its size, once no JVM has it open any more; a file that is not there yet is waited for.

@@ -202,6 +202,11 @@ class HeapDump:
         """The file as it is reached now."""
         return FarFile(self._reach, self.path)
 
+    @property
+    def is_guarded(self) -> bool:
+        """As `Host.is_guarded`, of the way that it comes by."""
+        return self._reach.host.is_guarded
+
     def give_back(self, size_bytes: int) -> None:
         """Make a hole of the first bytes on the target: they are safe here."""
         self._reclaim.safe(self._reach, size_bytes)

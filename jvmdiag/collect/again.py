@@ -14,7 +14,6 @@ from jvmdiag.errors import NoJvm
 from jvmdiag.hosts.opening import open_place
 from jvmdiag.hosts.place import ContainerPlace
 from jvmdiag.model import Jvm, Owner, Witness
-from jvmdiag.transfer.pump import Pumped
 
 
 @dataclass(frozen=True)
@@ -55,12 +54,12 @@ def byte_count(says: JvmSays, here_bytes: int) -> Witness:
 
 
 def same_sum(
-    sums: Callable[[list[tuple[int, int]]], list[str] | None], pumped: Pumped
+    sums: Callable[[list[tuple[int, int]]], list[str] | None], size_bytes: int, here: str
 ) -> tuple[Witness, ...]:
     """What the target's own sum of the file says; nothing where it has no sha256sum. Reads the file once there."""
-    there = sums([(0, pumped.raw_bytes)])
+    there = sums([(0, size_bytes)])
     if not there:
         return ()
-    same = there[0] == pumped.raw_sha256
-    detail = f"{there[0]} there" + (" and here" if same else f", {pumped.raw_sha256} here")
+    same = there[0] == here
+    detail = f"{there[0]} there" + (" and here" if same else f", {here} here")
     return (Witness("sha256", same, detail),)

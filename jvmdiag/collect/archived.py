@@ -55,6 +55,10 @@ class ArchivedDump:
     place: ContainerPlace
     path: str
 
+    @property
+    def is_guarded(self) -> bool:
+        return self.place.engine.is_guarded
+
     def written(self, timeout_s: float) -> int:
         with archived(self.place, self.path) as file:
             return file.size_bytes

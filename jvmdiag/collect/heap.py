@@ -208,11 +208,11 @@ class _Taking:
             dump.give_back(whole_bytes)
 
         walk = StructureWalk()
+        redacting = Redacting(self.request.redaction, size_bytes, summed=not dump.is_guarded)
         # Closed here and now: a stream that is left to the garbage collector leaves its far end running.
         with contextlib.closing(dump.chunks()) as chunks:
-            passing = Redacting(self.request.redaction, size_bytes).through(chunks)
             pumped = pump(
-                passing,
+                redacting.through(chunks),
                 sink,
                 self.job.codec,
                 walk=walk,
@@ -224,17 +224,19 @@ class _Taking:
             Witness("exit status", True, "the far end read the file to its end"),
             byte_count(says, pumped.raw_bytes),
             Witness("structure", structure.complete, structure.detail),
-            *self._summed(dump, pumped),
+            *self._summed(dump, pumped, redacting.sha256),
         )
         require_agreement(witnesses)
         return pumped, says, witnesses
 
-    def _summed(self, dump: HeapDump, pumped: Pumped) -> tuple[Witness, ...]:
-        """The file's sum on the target, where its bytes came in pieces or by a way that does not guard them."""
-        whole_way = self.scene.place.is_guarded and not dump.resumed
-        if whole_way or self.request.redaction or self.request.reclaim:
+    def _summed(self, dump: HeapDump, pumped: Pumped, came: str | None) -> tuple[Witness, ...]:
+        """The file's sum on the target, where its bytes came in pieces or by a way that does not guard them. That of
+        what was redacted since is `came`, or not known."""
+        whole_way = dump.is_guarded and not dump.resumed
+        here = came if self.request.redaction else pumped.raw_sha256
+        if whole_way or self.request.reclaim or here is None:
             return ()
-        return same_sum(dump.sums, pumped)
+        return same_sum(dump.sums, pumped.raw_bytes, here)
 
     @contextmanager
     def _cleaning(self, dump: HeapDump, sink: PartialFile, ledger: Ledger) -> Iterator[None]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from jvmdiag.capture.heap_command import JvmSays
 from jvmdiag.errors import RoomError
@@ -12,12 +14,17 @@ from jvmdiag.transfer.unfinished import Unfinished, journal_path, remove_unfinis
 
 
 class Ledger:
-    """`begin` before the JVM is asked, `told` when it has answered, `end` when nothing is to be gone on with."""
+    """`begin` before the JVM is asked, `told` when it has answered, `end` when nothing is to be gone on with.
+
+    Each may come from a thread of its own; nothing is written behind the end.
+    """
 
     def __init__(self, directory: Path, name: str, unfinished: Unfinished) -> None:
         self.name = name
         self._path = journal_path(directory, name)
         self._unfinished = unfinished
+        self._lock = threading.Lock()
+        self._ended = False
 
     @property
     def dump_path(self) -> str:
@@ -26,25 +33,30 @@ class Ledger:
 
     def begin(self) -> None:
         """Raises LocalDiskFull, NotWritable: a dump that nobody knows of must not be asked for."""
-        write_unfinished(self._path, self._unfinished)
+        self._write()
 
     def told(self, says: JvmSays) -> None:
         """What the JVM said is one more witness; the dump is not worse where there is no room to write it down."""
-        if not says.told:
-            return
-        known = replace(
-            self._unfinished.manifest,
-            jvm_reported_bytes=says.size_bytes,
-            durations_s={"dump": says.seconds},
-        )
-        self._unfinished = replace(self._unfinished, manifest=known)
-        with contextlib.suppress(RoomError):
-            write_unfinished(self._path, self._unfinished)
+        if says.told:
+            known = replace(
+                self._unfinished.manifest,
+                jvm_reported_bytes=says.size_bytes,
+                durations_s={"dump": says.seconds},
+            )
+            with contextlib.suppress(RoomError):
+                self._write(manifest=known)
 
     def reclaims(self, size_bytes: int) -> None:
         """So many bytes will be here only. Raises LocalDiskFull, NotWritable: then they must not be given back."""
-        self._unfinished = replace(self._unfinished, reclaimed_bytes=size_bytes)
-        write_unfinished(self._path, self._unfinished)
+        self._write(reclaimed_bytes=size_bytes)
+
+    def _write(self, **changes: Any) -> None:
+        with self._lock:
+            self._unfinished = replace(self._unfinished, **changes)
+            if not self._ended:
+                write_unfinished(self._path, self._unfinished)
 
     def end(self) -> None:
-        remove_unfinished(self._path)
+        with self._lock:
+            self._ended = True
+            remove_unfinished(self._path)

@@ -124,11 +124,20 @@ class _Work:
 
 
 class Redacting:
-    """What `rule` takes out of a dump on its way; nothing without one. `size_bytes` is about how much will come."""
+    """What `rule` takes out of a dump on its way; nothing without one. `size_bytes` is about how much will come.
 
-    def __init__(self, rule: str | None, size_bytes: int) -> None:
+    `summed`: what came is summed before anything is taken out, for a way that does not guard it.
+    """
+
+    def __init__(self, rule: str | None, size_bytes: int, *, summed: bool = False) -> None:
         self._redactor = Redactor(Redaction(rule), size_bytes=size_bytes) if rule else None
+        self._sum = hashlib.sha256() if summed and rule else None
         self._here_bytes = 0  # given back by `seen`, and here already
+
+    @property
+    def sha256(self) -> str | None:
+        """Of what came; None where it was not summed."""
+        return self._sum.hexdigest() if self._sum else None
 
     def seen(self, block: bytes) -> None:
         """The next bytes of what was stored before, from its beginning: a redacted dump is read as any other is."""
@@ -141,6 +150,8 @@ class Redacting:
             yield from chunks
             return
         for chunk in chunks:
+            if self._sum:
+                self._sum.update(chunk)
             done = self._redactor.feed(chunk)
             yield done[self._here_bytes :]
             self._here_bytes = max(0, self._here_bytes - len(done))

@@ -100,6 +100,7 @@ class _Work:
         self._stack = stack
         self._started_s = time.monotonic()
         self._patience = Patience(job.retry_s, progress.warn)
+        self._came: str | None = None  # the sum of what came, as it is there
 
     def done(self) -> Resumed:
         final = self._job.output / self._unfinished.manifest.file
@@ -139,7 +140,9 @@ class _Work:
     def _copied(self, size_bytes: int, sink: PartialFile) -> tuple[int, Pumped, tuple[Witness, ...]]:
         """What was here before, and all of it. A member that is not as it is there is fetched anew, with all behind."""
         self._progress.expect(size_bytes)
-        ends = member_ends(sink.partial, self._job.codec)
+        # What was redacted cannot be compared any more with what is there.
+        trusted = self._dump.is_guarded or not self._unfinished.redaction
+        ends = member_ends(sink.partial, self._job.codec) if trusted else []
         here_bytes, pumped, walk = self._round(sink, ends, size_bytes)
         summed = self._summed(pumped)
         if any(not witness.agrees for witness in summed):
@@ -157,7 +160,8 @@ class _Work:
         self, sink: PartialFile, ends: list[int], size_bytes: int
     ) -> tuple[int, Pumped, StructureWalk]:
         sink.cut(ends[-1] if ends else 0)
-        walk, redacting = StructureWalk(), Redacting(self._unfinished.redaction, size_bytes)
+        walk = StructureWalk()
+        redacting = Redacting(self._unfinished.redaction, size_bytes, summed=not self._dump.is_guarded)
 
         def seen(block: bytes) -> None:
             walk.feed(block)
@@ -175,11 +179,13 @@ class _Work:
             pumped = pump(
                 passing, sink, self._job.codec, walk=walk, advance=self._progress.advance, before=sums
             )
+        self._came = redacting.sha256 if self._unfinished.redaction else pumped.raw_sha256
         return here_bytes, pumped, walk
 
     def _summed(self, pumped: Pumped) -> tuple[Witness, ...]:
-        incomparable = self._unfinished.redaction or self._unfinished.reclaimed_bytes
-        return () if incomparable else same_sum(self._sums, pumped)
+        if self._came is None or self._unfinished.reclaimed_bytes:
+            return ()
+        return same_sum(self._sums, pumped.raw_bytes, self._came)
 
     def _good(self, sink: PartialFile, size_bytes: int) -> list[int]:
         """The ends of the members before the first that differs from what is there."""

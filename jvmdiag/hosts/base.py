@@ -176,6 +176,11 @@ class Host(ABC):
     def _stream(self, argv: tuple[str, ...], user: Owner | None) -> ByteStream: ...
 
     @property
+    def is_guarded(self) -> bool:
+        """Whether a bit that flips on the way is noticed: on this machine, in SSH and in TLS, and not on bare TCP."""
+        return True
+
+    @property
     def host_key_checked(self) -> bool | None:
         """Whether known_hosts vouched for every SSH host on the way; None where there was none."""
         return None

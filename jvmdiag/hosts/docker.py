@@ -82,7 +82,7 @@ class Engine:
 
     @property
     def is_guarded(self) -> bool:
-        """Whether a bit that flips on the way is noticed: on a socket, in SSH and in TLS, and not on bare TCP."""
+        """As `Host.is_guarded`."""
         return self._relayed or self._endpoint.socket_path is not None or self._endpoint.tls is not None
 
     @cached_property

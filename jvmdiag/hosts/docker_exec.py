@@ -49,6 +49,10 @@ class DockerHost(Host):
         self.engine = engine
         self.container_id = container_id
 
+    @property
+    def is_guarded(self) -> bool:
+        return self.engine.is_guarded
+
     def _run(self, argv: tuple[str, ...], stdin: bytes, user: Owner | None, timeout_s: float) -> Completed:
         started = time.monotonic()
         # A command without stdin gets none, and reads its end: over TLS there is no other way to end it.

@@ -49,11 +49,6 @@ class Machine:
     def host_key_checked(self) -> bool | None:
         return self.host.host_key_checked
 
-    @property
-    def is_guarded(self) -> bool:
-        """Whether a bit that flips on the way is noticed by the way itself."""
-        return True
-
     def views(self) -> Iterator[View]:
         yield View(self.host, ViewKind.MACHINE)
 
@@ -70,11 +65,6 @@ class ContainerPlace:
     record: Recorder
     only: ViewKind | None = None
     host_key_checked: bool | None = None
-
-    @property
-    def is_guarded(self) -> bool:
-        """Whether a bit that flips on the way is noticed by the way itself."""
-        return self.engine.is_guarded
 
     def views(self) -> Iterator[View]:
         """Views that cost nothing to open; a sidecar is asked for by `sidecar`."""

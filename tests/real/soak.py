@@ -30,6 +30,7 @@ from pathlib import Path
 
 from docker.models.containers import Container
 
+from jvmdiag.hprof.redact import Redaction, Redactor
 from jvmdiag.transfer.codec import read_raw
 from tests.real.containers import Containers
 from tests.real.delay import DelayProxy
@@ -43,6 +44,7 @@ from tests.real.sshd import Sshd, descendants
 HEAP, ROOM = ("--megabytes", "90"), ("-Xmx400m",)
 DUMP_BYTES = 147_000_000
 LINE_BYTES_PER_S = 120e6
+_REDACTED_SHARE = 0.3
 TIMEOUT_S = 120
 # jvmdiag ends with these where the way, the disk or somebody's signal is to blame.
 GO_ON = frozenset({-9, 11, 12, 13, 20, 24, 25, 26, 53, 60, 61, 62, 143})
@@ -78,6 +80,7 @@ class Ended:
     leftovers: tuple[str, ...]
     words: str
     took_s: float
+    redacted: bool
 
     @property
     def lost(self) -> bool:
@@ -88,7 +91,8 @@ class Ended:
             "identical" if self.identical else "error, far file intact" if self.error_and_intact else "LOST"
         )
         left = f"  LEFT: {', '.join(self.leftovers)}" if self.leftovers else ""
-        where = f"{self.route:6} {self.fault:14} at {self.at_bytes / 1e6:4.0f} MB"
+        how = "redacted" if self.redacted else ""
+        where = f"{self.route:6} {self.fault:14} {how:8} at {self.at_bytes / 1e6:4.0f} MB"
         return f"{where}  exit {self.codes!s:12} {self.took_s:4.1f} s  {state}{left}"
 
 
@@ -130,9 +134,10 @@ class Witness:
         """The dumps that are there by their own names, and their parts."""
         return [file for name in sorted(self.names) for file in self.tmp().glob(f"{name}*")]
 
-    def sums(self) -> set[str]:
-        """Of every dump that was there."""
-        return {digest(read(file)) for name in self.names if (file := self._second(name)).exists()}
+    def sums(self, *, redacted: bool) -> set[str]:
+        """Of every dump that was there, as it is or as it should be here."""
+        files = [file for name in self.names if (file := self._second(name)).exists()]
+        return {digest(redact(read(file)) if redacted else read(file)) for file in files}
 
 
 class Soak:
@@ -150,6 +155,7 @@ class Soak:
         at_bytes = int(self._chance.uniform(0.02, 0.9) * DUMP_BYTES)
         out = self._folder / f"out{number}"
         self._began_s = time.monotonic()
+        self._redacts = self._chance.random() < _REDACTED_SHARE
         with small_disk(out) if fault == "disk full" else made(out), Witness(out, route.tmp) as witness:
             codes, words = self._commands(route, fault, at_bytes, out)
             return self._judge(route, fault, at_bytes, out, witness, codes, words)
@@ -161,6 +167,8 @@ class Soak:
         if fault == "disk full":
             words += ("--force", "here")
             self._fill(ballast)
+        if self._redacts:
+            words += ("--redact", "strings")
         run = self._disturbed(route, words, fault, at_bytes)
         codes, said = [run.exit_code], run.err
         ballast.unlink(missing_ok=True)
@@ -201,7 +209,11 @@ class Soak:
         words: str,
     ) -> Ended:
         finals = [p for p in out.iterdir() if p.name.endswith((".hprof.gz", ".hprof"))]
-        identical = codes[-1] == 0 and len(finals) == 1 and digest(read_raw(finals[0])) in witness.sums()
+        identical = (
+            codes[-1] == 0
+            and len(finals) == 1
+            and digest(read_raw(finals[0])) in witness.sums(redacted=self._redacts)
+        )
         intact = codes[-1] != 0 and not finals and bool(witness.there())
         left = tuple(p.name for p in witness.there()) if identical else ()
         left += tuple(p.name for p in out.iterdir() if ".partial" in p.name) if identical else ()
@@ -216,6 +228,7 @@ class Soak:
             left,
             words,
             time.monotonic() - self._began_s,
+            self._redacts,
         )
 
 
@@ -246,6 +259,13 @@ def read(file: Path) -> Iterator[bytes]:
     with file.open("rb") as source:
         while block := source.read(1 << 20):
             yield block
+
+
+def redact(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    redactor = Redactor(Redaction.STRINGS)
+    for block in blocks:
+        yield redactor.feed(block)
+    yield redactor.finish()
 
 
 def digest(blocks: Iterator[bytes]) -> str:
