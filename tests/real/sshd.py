@@ -67,8 +67,12 @@ class Sshd:
         self._process: subprocess.Popen[bytes] | None = None
 
     def _write_config(self, config: tuple[str, ...]) -> None:
+        # sshd takes the first SetEnv only. A bash that is not the outermost does not read ~/.bashrc, which may hold
+        # slow things of whoever runs the tests; pyenv's holds a lock that outlives the session that is killed.
+        set_env = [line.removeprefix("SetEnv ") for line in config if line.startswith("SetEnv ")]
         lines = [
-            *config,
+            *(line for line in config if not line.startswith("SetEnv ")),
+            f"SetEnv {' '.join(['SHLVL=9', *set_env])}",
             f"ListenAddress {self.host}:{self.port}",
             *(f"HostKey {key}" for key in self.host_keys),
             f"AuthorizedKeysFile {self._authorized}",
