@@ -11,6 +11,7 @@ from jvmdiag.attach.rung import Reach
 from jvmdiag.capture.patience import MAY_PASS, Patience
 from jvmdiag.errors import DumpIncomplete, NoSuchFile, TransferCut
 from jvmdiag.model import Completed
+from jvmdiag.transfer.hprof import RECORD_HEADER, Tag
 
 # A JVM of 22 and later closes its parts before it opens the file again to merge them: one look is none.
 _LOOKS, _LOOK_S = 3, 0.4
@@ -21,14 +22,15 @@ _SUM_TIMEOUT_S = 1800.0
 # the JVM knows it, and those of a file that is removed say so behind it.
 _LOOK = """
 if [ "$3" != 0 ] && ls -l "/proc/$3/fd" 2>/dev/null | grep -q -F -- "$2"; then echo writing; exit; fi
-[ -e "$1" ] || { [ -d "${1%/*}" ] && echo missing || echo unreachable; exit; }
+d=${1%/*}
+[ -e "$1" ] || { [ -d "${d:-/}" ] && echo missing || echo unreachable; exit; }
 [ -r "$1" ] || { echo closed; exit; }
 echo "size $(($(wc -c <"$1")))"
 """
 # A JVM of 22 and later writes its segments beside the file and merges them: .p0 and on, one a thread; 3/8 of its CPUs.
 _PARTS = tuple(f".p{number}" for number in range(96))
 # Behind the /proc/PID/root of a JVM that is gone rm finds nothing, and calls that a success.
-_REMOVE = '[ -d "${1%/*}" ] && rm -f -- "$@"'
+_REMOVE = 'd=${1%/*}; [ -d "${d:-/}" ] && rm -f -- "$@"'
 # For each line on stdin, "SKIP COUNT" in MiB, the sum of that part. A sum hides that what feeds it was killed.
 _SUMS = """
 command -v sha256sum >/dev/null || exit 3
@@ -107,11 +109,25 @@ class FarFile:
     def _look(self) -> str:
         name, pid = self.path.rpartition("/")[2], str(self.reach.pid or 0)
         done = self._run(_LOOK, self.reach.path(self.path), name, pid)
+        if not done.ok:
+            raise NoSuchFile(f"{self.path} on {self.reach.host.name} cannot be looked at", why=done.complaint)
         return done.text.strip()
 
+    def is_written_on(self) -> bool:
+        """Whether its JVM has it open. Raises ConnectionLost, TimeoutError."""
+        return self._look() == "writing"
+
+    def ends_well(self) -> bool:
+        """Whether it ends with HEAP_DUMP_END. Raises ConnectionLost, TimeoutError."""
+        end = self._run('tail -c 9 "$1"', self.reach.path(self.path)).stdout
+        return len(end) == RECORD_HEADER.size and RECORD_HEADER.unpack(end)[::2] == (Tag.HEAP_DUMP_END, 0)
+
     def _none(self, state: str) -> NoSuchFile:
+        same = "take the same way in as before: user, --sudo, -i"
         if state == "closed":
-            return NoSuchFile(f"{self.path} on {self.reach.host.name} is not for this user to read")
+            return NoSuchFile(
+                f"{self.path} on {self.reach.host.name} is not for this user to read", advice=same
+            )
         why = (
             "its directory is gone"
             if state == "unreachable"

@@ -26,6 +26,7 @@ from jvmdiag.errors import (
     DumpIncomplete,
     JvmdiagError,
     JvmGone,
+    NoImage,
     NoSuchFile,
     ReadOnlyTarget,
     TargetDiskFull,
@@ -145,7 +146,11 @@ class HeapDump:
         self._patience.until(self._be_back, error)
 
     def _be_back(self) -> None:
-        self._reach = self._way()
+        try:
+            self._reach = self._way()
+        except (AttachRefused, NoImage) as error:
+            # Those would send the ladder to its next rung, which would ask for a second dump.
+            raise TransferCut("the way to the dump could not be made anew", why=str(error)) from None
         if self._word_lost:
             self._settle(JvmSays(self._far_file.written(self._timeout_s), 0.0, told=False))
 
@@ -207,9 +212,13 @@ class HeapDump:
         """As `Host.is_guarded`, of the way that it comes by."""
         return self._reach.host.is_guarded
 
+    def can_give_back(self) -> bool:
+        """Whether `give_back` does something."""
+        return self._reclaim.works(self._reach)
+
     def give_back(self, size_bytes: int) -> None:
         """Make a hole of the first bytes on the target: they are safe here."""
-        self._reclaim.safe(self._reach, size_bytes)
+        self._reclaim.safe(size_bytes)
 
     def sums(self, parts: list[tuple[int, int]]) -> list[str] | None:
         """As `FarFile.sums`, over as many connections as it takes."""
@@ -262,7 +271,14 @@ class HeapDump:
         if not self._asked:
             return False
         self._answered.wait(self._timeout_s)
-        return self._says is not None or isinstance(self._error, ConnectionLost)
+        return self._says is not None or (self._word_lost and self._may_become_whole())
+
+    def _may_become_whole(self) -> bool:
+        """Whether the JVM still writes it, or left it as one that is whole ends; true where that cannot be seen."""
+        try:
+            return self._far_file.is_written_on() or self._far_file.ends_well()
+        except (JvmdiagError, TimeoutError):
+            return True
 
     def discard(self) -> LeftBehind | None:
         """Remove the file and the parts a JVM of 22 and later writes beside it; None when nothing is left.

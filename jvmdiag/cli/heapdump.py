@@ -56,9 +56,12 @@ def command(
     """
     from jvmdiag.cli.progress import progress_of
     from jvmdiag.collect.heap import HeapDumpRequest, take_heap_dump
+    from jvmdiag.hprof.redact import Redaction
     from jvmdiag.report.json import document
     from jvmdiag.report.text import heap_dump_text
 
+    if redact is not None:
+        options.one_of("--redact", Redaction, redact)
     request = HeapDumpRequest(live, dump_dir, keep, way.terms, redact, reclaim)
     if way.dry_run:
         from jvmdiag.collect.dry_run import rehearse_heap_dump

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import signal
@@ -91,15 +92,19 @@ def _stop(number: int, _frame: FrameType | None) -> None:
 
 
 def _patience(_number: int, _frame: FrameType | None) -> None:
-    print("jvmdiag: cleaning the target; once more leaves it as it is", file=sys.stderr)
     for each in _STOPPING:
         signal.signal(each, signal.SIG_DFL)
+    # The terminal may be what went away.
+    with contextlib.suppress(OSError):
+        print("jvmdiag: cleaning the target; once more leaves it as it is", file=sys.stderr)
 
 
 def main() -> None:
     """Run the command line. The exit code is that of the error (docs/reference/exit-codes.md)."""
     for each in _STOPPING:
-        signal.signal(each, _stop)
+        # nohup lets it go on without its terminal.
+        if signal.getsignal(each) is not signal.SIG_IGN:
+            signal.signal(each, _stop)
     for stream in (sys.stdout, sys.stderr):
         # A name that this terminal's encoding lacks is shown escaped.
         if isinstance(stream, io.TextIOWrapper):

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jvmdiag.cli import options
-from jvmdiag.errors import JvmdiagError, Stopped
+from jvmdiag.errors import JvmdiagError, Stopped, TargetSilent
 
 if TYPE_CHECKING:
-    from jvmdiag.collect.resume import Found, Resumed
+    from jvmdiag.collect.going_on import Resumed
+    from jvmdiag.collect.resume import Found, Unreadable
 
 EXAMPLE = """\b
 Examples:
@@ -38,32 +39,36 @@ def command(
     from jvmdiag.collect.resume import unfinished_in
     from jvmdiag.report.json import document, error_fields
 
-    console = way.console
     dumps: list[Resumed] = []
-    errors: list[JvmdiagError] = []
+    errors: list[tuple[Path, JvmdiagError]] = []
     for found in unfinished_in(place, way.job):
-        console.say(f"{found.job.target}: {found.unfinished.manifest.file}")
         try:
             dumps.append(_gone_on_with(found, way))
         except Stopped:
             raise
-        except JvmdiagError as error:
-            errors.append(error)
+        except (JvmdiagError, TimeoutError) as raised:
+            silent = TargetSilent("the target did not answer in time", why=str(raised))
+            error = raised if isinstance(raised, JvmdiagError) else silent
+            errors.append((found.journal_file, error))
             if not way.json:
-                console.failure(error)
+                way.console.failure(error)
     if way.json:
-        console.result(document("resume", dumps=dumps, errors=[error_fields(error) for error in errors]))
+        failed = [{"journal": str(path), **error_fields(error)} for path, error in errors]
+        way.console.result(document("resume", dumps=dumps, errors=failed))
     if not dumps and not errors:
-        console.say(f"there is nothing to go on with in {place}")
+        way.console.say(f"there is nothing to go on with in {place}")
     if errors:
-        raise typer.Exit(errors[0].exit_code)
+        raise typer.Exit(errors[0][1].exit_code)
 
 
-def _gone_on_with(found: Found, way: options.Way) -> Resumed:
+def _gone_on_with(found: Found | Unreadable, way: options.Way) -> Resumed:
     from jvmdiag.cli.progress import progress_of
-    from jvmdiag.collect.resume import resume_dump
+    from jvmdiag.collect.resume import Unreadable, resume_dump
     from jvmdiag.report.text import resumed_text
 
+    if isinstance(found, Unreadable):
+        raise found.error
+    way.console.say(f"{found.job.target}: {found.unfinished.manifest.file}")
     with progress_of(way.console, "heap dump") as progress:
         resumed = resume_dump(found, way.journal, progress)
     if not way.json:

@@ -17,7 +17,8 @@ def _at_once(number: int, _frame: FrameType | None) -> None:
 def main() -> None:
     """`jvmdiag`. Never returns."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _at_once)
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _at_once)
     from jvmdiag.cli.main import main as run
 
     run()

@@ -203,9 +203,10 @@ class _Taking:
         self, dump: HeapDump, sink: PartialFile, ledger: Ledger, size_bytes: int
     ) -> tuple[Pumped, JvmSays, tuple[Witness, ...]]:
         def stored(whole_bytes: int) -> None:
-            sink.sync()
-            ledger.reclaims(whole_bytes)
-            dump.give_back(whole_bytes)
+            if dump.can_give_back():
+                sink.sync()
+                ledger.reclaims(whole_bytes)
+                dump.give_back(whole_bytes)
 
         walk = StructureWalk()
         redacting = Redacting(self.request.redaction, size_bytes, summed=not dump.is_guarded)
@@ -233,7 +234,7 @@ class _Taking:
         """The file's sum on the target, where its bytes came in pieces or by a way that does not guard them. That of
         what was redacted since is `came`, or not known."""
         whole_way = dump.is_guarded and not dump.resumed
-        here = came if self.request.redaction else pumped.raw_sha256
+        here = pumped.raw_sha256 if self.request.redaction is None else came
         if whole_way or self.request.reclaim or here is None:
             return ()
         return same_sum(dump.sums, pumped.raw_bytes, here)
@@ -249,6 +250,8 @@ class _Taking:
                 raise
             try:
                 whole = self.request.keep is not False and dump.may_be_whole()
+            except HangUp:
+                whole = self.request.keep is not False
             except (Stopped, KeyboardInterrupt):
                 # Waiting for the JVM's word can take as long as the dump.
                 self._discard_after(dump, ledger, kept=self.request.keep is True)
@@ -267,12 +270,13 @@ class _Taking:
         self.progress.warn(f"go on with it: jvmdiag resume {shlex.quote(str(sink.partial))}")
 
     def _discard_after(self, dump: HeapDump, ledger: Ledger, *, kept: bool) -> None:
-        ledger.end()
         left = dump.kept() if kept else dump.discard()
+        ledger.end()
         if left is None:
             return
         self._tell_of(left)
-        if kept:
+        # Fetched as it is it would hold what was not to come here.
+        if kept and self.request.redaction is None:
             fetch = f"jvmdiag fetch {self.job.target} {shlex.quote(left.where)} --remove"
             self.progress.warn(f"fetch it when it is whole: {fetch}")
 

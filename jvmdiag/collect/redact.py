@@ -130,8 +130,8 @@ class Redacting:
     """
 
     def __init__(self, rule: str | None, size_bytes: int, *, summed: bool = False) -> None:
-        self._redactor = Redactor(Redaction(rule), size_bytes=size_bytes) if rule else None
-        self._sum = hashlib.sha256() if summed and rule else None
+        self._redactor = None if rule is None else Redactor(Redaction(rule), size_bytes=size_bytes)
+        self._sum = hashlib.sha256() if summed and self._redactor else None
         self._here_bytes = 0  # given back by `seen`, and here already
 
     @property
@@ -158,9 +158,15 @@ class Redacting:
         yield self._redactor.finish()
 
 
+def require_rule(rule: str | None) -> None:
+    """Raises ValueError for one that is none."""
+    if rule is not None:
+        Redaction(rule)
+
+
 def redaction_notes(rule: str | None) -> tuple[str, ...]:
     """What the manifest says of it."""
-    return (f"redacted: {how(Redaction(rule), fields=False)} zeroed",) if rule else ()
+    return (f"redacted: {how(Redaction(rule), fields=False)} zeroed",) if rule is not None else ()
 
 
 def how(redaction: Redaction, fields: bool) -> str:

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from jvmdiag.capture.histogram import Histogram
     from jvmdiag.collect.dry_run import DryRun
     from jvmdiag.collect.fetch import Fetched
+    from jvmdiag.collect.going_on import Resumed
     from jvmdiag.collect.heap import HeapDumpTaken
     from jvmdiag.collect.listing import Listed, Listing
     from jvmdiag.collect.redact import Redacted
-    from jvmdiag.collect.resume import Resumed
     from jvmdiag.collect.threads import ThreadDump
     from jvmdiag.model import Artifact
     from jvmdiag.transfer.verify import Verdict

@@ -29,8 +29,10 @@ def write_document(path: str | Path, document: Mapping[str, Any]) -> None:
         file.replace(final)
 
 
-def read_document(path: str | Path, kind: type[T], schema: str, *, what: str, advice: str) -> T:
-    """The document at `path` as a `kind`; fields of newer versions are ignored.
+def read_document(
+    path: str | Path, kind: type[T], schema: str, *, what: str, advice: str, strict: bool = False
+) -> T:
+    """The document at `path` as a `kind`; fields of newer versions are ignored, but not where it is `strict`.
 
     Raises NotADump, saying what is wrong with it as a `what`, and NoSuchFile where it can't be read.
     """
@@ -44,6 +46,9 @@ def read_document(path: str | Path, kind: type[T], schema: str, *, what: str, ad
         document = json.loads(text)
         if not isinstance(document, dict) or document.get("schema") != schema:
             raise ValueError(f'it does not say "schema": "{schema}"')
+        newer = document.keys() - {item.name for item in fields(kind)} if strict else ()  # type: ignore[arg-type]
+        if newer:
+            raise ValueError(f"it says {min(newer)}, which a newer jvmdiag understands")
         return _from_json(kind, document, "")
     except (ValueError, RecursionError) as error:
         raise NotADump(f"{place} is not a {what}", why=str(error), advice=advice) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -14,17 +15,30 @@ from jvmdiag.transfer.pump import Sums
 from jvmdiag.transfer.verify import Tapped
 
 
-def member_ends(path: Path, codec: Codec) -> list[int]:
-    """The offsets behind each whole gzip member or zstd frame, up to the first that is cut or damaged; as if
-    there were members where nothing is compressed. Reads the file once. Raises OSError as `open` does."""
+@dataclass(frozen=True)
+class Border:
+    """The end of a whole gzip member or zstd frame: its offset in the file, and the raw bytes up to there."""
+
+    stored_bytes: int
+    raw_bytes: int
+
+
+def borders(path: Path, codec: Codec) -> list[Border]:
+    """Of all members up to the first that is cut or damaged; as if there were members where nothing is compressed.
+    Reads the file once. Raises OSError as `open` does."""
     if codec is Codec.NONE:
         size = path.stat().st_size
-        return [*range(MEMBER_BYTES, size, MEMBER_BYTES), size]
-    ends: list[int] = []
+        return [Border(at, at) for at in (*range(MEMBER_BYTES, size, MEMBER_BYTES), size)]
+    found: list[Border] = []
+    raw_bytes = 0
+
+    def ended(at: int) -> None:
+        found.append(Border(at, raw_bytes))
+
     with path.open("rb") as file, suppress(IntegrityError):
-        for _ in raw_blocks(file, codec, str(path), ends.append):
-            pass
-    return ends
+        for block in raw_blocks(file, codec, str(path), ended):
+            raw_bytes += len(block)
+    return found
 
 
 def sums_of(

@@ -105,8 +105,8 @@ class PartialFile:
 
     def keep_partial(self) -> Path:
         """Put the bytes on the disk and leave them under NAME.partial, which is returned: they are all there is."""
-        self.sync()
         self._mine = False
+        self.sync()
         return self.partial
 
     def sync(self) -> None:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import re
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from jvmdiag.errors import BadRequest
+from jvmdiag.errors import BadRequest, NotADump
 from jvmdiag.transfer.document import read_document, write_document
 from jvmdiag.transfer.manifest import Manifest
 from jvmdiag.transfer.sink import PARTIAL_SUFFIX
 
 SCHEMA = "jvmdiag.unfinished/1"
 _SUFFIX = f"{PARTIAL_SUFFIX}.journal"
+SCRATCH = re.compile(r"/(?:.*/)?\.jvmdiag-[0-9a-f]{12}\.hprof", re.DOTALL)
+"""The name of a dump while it is on the target (impact.disk.scratch_path)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,10 +51,34 @@ def write_unfinished(path: Path, unfinished: Unfinished) -> None:
 
 
 def read_unfinished(path: Path) -> Unfinished:
-    """Raises NotADump, NoSuchFile."""
-    return read_document(
-        path, Unfinished, SCHEMA, what="journal of jvmdiag", advice="it is of no use: remove it"
+    """Raises NotADump for what is none of this user's own, or says what this version does not understand; NoSuchFile.
+
+    What it says is done on the target, so it is believed only where nobody else can have written it.
+    """
+    advice = "go on with it as the user, and by the version, that began it"
+    unfinished = read_document(
+        path, Unfinished, SCHEMA, what="journal of jvmdiag", advice=advice, strict=True
     )
+    name = unfinished.manifest.file
+    partial = path.with_name(path.name.removesuffix(".journal"))
+    if path.name != f"{name}{_SUFFIX}":
+        why = f"it is of another file, {name!r}"
+    elif not SCRATCH.fullmatch(unfinished.path) or ".." in unfinished.path.split("/"):
+        why = f"{unfinished.path!r} is no path that jvmdiag lets a JVM write to"
+    elif not all(_is_mine(one) for one in (path, partial)):
+        why = "it, or what it is about, belongs to somebody else, or is a link"
+    else:
+        return unfinished
+    raise NotADump(f"{path} is not to be believed", why=why, advice=advice)
+
+
+def _is_mine(path: Path) -> bool:
+    """Whether it is a file of this user, or is not there."""
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return True
+    return status.st_uid == os.geteuid() and stat.S_ISREG(status.st_mode)
 
 
 def remove_unfinished(path: Path) -> None:

@@ -112,3 +112,19 @@ def test_it_goes_with_its_parts(path: Path) -> None:
         path.with_name(f"{path.name}.p{number}").touch()
     assert far(path).remove()
     assert list(path.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("end", "well"), [(b"\x2c" + bytes(8), True), (b"\x2c" + bytes(7) + b"\x01", False), (b"", False)]
+)
+def test_a_dump_that_was_written_to_its_end_is_told_by_its_last_record(
+    path: Path, end: bytes, well: bool
+) -> None:
+    path.write_bytes(b"x" * 99 + end)
+    assert far(path).ends_well() is well
+
+
+def test_a_target_without_a_shell_is_not_waited_for(path: Path) -> None:
+    lacks = FakeHost({lambda _: True: done("", exit_code=127)})
+    with pytest.raises(NoSuchFile, match="cannot be looked at"):
+        FarFile(Reach(lacks, "", None), str(path)).written(60)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 import time
@@ -401,6 +402,21 @@ def test_a_word_that_is_lost_and_no_file_is_no_dump(path: Path) -> None:
     left = dump.discard()
     assert left is not None
     assert "may still write" in left.what
+
+
+@pytest.mark.parametrize(("end", "whole"), [(b"\x2c" + bytes(8), True), (b"", False)])
+def test_where_the_one_who_asked_was_killed_the_file_says_whether_it_is_worth_keeping(
+    path: Path, end: bytes, whole: bool
+) -> None:
+    def write(file: Path) -> str:
+        file.write_bytes(CONTENT + end)
+        raise AttachRefused("exit code 137")
+
+    dump = dump_of(path, write, retry_s=0)
+    with contextlib.suppress(JvmdiagError):
+        list(dump.chunks())
+    dump._says = None  # as where patience ended before the JVM closed it
+    assert dump.may_be_whole() is whole
 
 
 def test_a_way_that_stays_broken_is_tried_again_for_so_long_and_no_longer(path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from jvmdiag.attach.rung import Reach, Scene, Speaker
+from jvmdiag.capture.heap import HeapDump
 from jvmdiag.collect.heap import HeapDumpRequest, _Taking
 from jvmdiag.collect.job import Job, Journal, Progress
 from jvmdiag.collect.price import Offer, Terms, estimate_bytes
@@ -248,6 +249,22 @@ def test_a_terminal_that_goes_away_loses_nothing(desk: Desk, keep: bool | None, 
         desk.take(keep=keep)
     assert len(desk.left_there) == kept
     assert len(desk.named_here) == 2 * kept
+
+
+def test_a_terminal_that_goes_away_while_an_error_waits_for_the_jvm_loses_nothing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise LocalDiskFull("the disk is full")
+
+    def hang_up(_: HeapDump) -> bool:
+        raise HangUp
+
+    desk.advance = full
+    monkeypatch.setattr(HeapDump, "may_be_whole", hang_up)
+    with pytest.raises(LocalDiskFull):
+        desk.take()
+    assert (len(desk.left_there), len(desk.named_here)) == (1, 2)
 
 
 def test_a_pid_that_is_another_process_now_is_not_asked_for_a_dump(desk: Desk) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from jvmdiag.attach.rung import Reach
-from jvmdiag.collect import resume
+from jvmdiag.collect import going_on
+from jvmdiag.collect.going_on import Resumed
 from jvmdiag.collect.job import Job, Journal, Progress
-from jvmdiag.collect.resume import Resumed, resume_dump, unfinished_in
+from jvmdiag.collect.resume import Found, Unreadable, resume_dump, unfinished_in
 from jvmdiag.errors import DumpIncomplete, NoSuchFile, OutputExists, VerificationFailed
 from jvmdiag.hosts.local import LocalHost
 from jvmdiag.hprof.redact import Redaction, Redactor
@@ -38,7 +39,7 @@ class Desk:
 
     @property
     def far(self) -> Path:
-        return self.there / ".jvmdiag-1 'a.hprof"
+        return self.there / ".jvmdiag-0123456789ab.hprof"
 
     @property
     def partial(self) -> Path:
@@ -68,6 +69,7 @@ class Desk:
     def resume(self) -> Resumed:
         job = Job(LocalTarget(), timeout_s=5, retry_s=0)
         [found] = unfinished_in(self.here, job)
+        assert isinstance(found, Found)
         return resume_dump(found, Journal(), Progress(warn=self.warned.append))
 
     @property
@@ -77,13 +79,13 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    for module in (codec, recover, resume):
+    for module in (codec, recover, going_on):
         monkeypatch.setattr(module, "MEMBER_BYTES", MEMBER)
     # Which JVM and which machine is found by the real parts in tests/real.
-    monkeypatch.setattr(resume, "reopen", lambda *_: Reach(LocalHost(), "", None))
-    for name in ("there", "here"):
+    monkeypatch.setattr(going_on, "reopen", lambda *_: Reach(LocalHost(), "", None))
+    for name in ("the re's", "here"):
         (tmp_path / name).mkdir()
-    return Desk(tmp_path / "there", tmp_path / "here")
+    return Desk(tmp_path / "the re's", tmp_path / "here")
 
 
 def stored(raw: bytes = DUMP) -> bytes:
@@ -139,7 +141,7 @@ def test_a_dump_that_is_no_longer_there_loses_nothing_here(desk: Desk) -> None:
     desk.far.unlink()
     with pytest.raises(NoSuchFile) as caught:
         desk.resume()
-    assert str(desk.partial) in caught.value.advice[0]
+    assert str(desk.partial) in caught.value.advice[1]
     assert desk.partial.read_bytes() == half
     assert desk.names == [f"{NAME}.partial", f"{NAME}.partial.journal"]
 
@@ -160,6 +162,47 @@ def test_one_that_has_its_name_already_is_only_accounted_for(desk: Desk) -> None
     assert done.here_bytes == len(DUMP)
     assert desk.names == [NAME, f"{NAME}.manifest.json"]
     assert not desk.far.exists()
+
+
+def test_another_dump_that_took_the_name_is_not_taken_for_it(desk: Desk) -> None:
+    desk.left(half := stored()[:-9])
+    other = stored(make.large_dump(1 << 20))
+    (desk.here / NAME).write_bytes(other)
+    with pytest.raises((OutputExists, VerificationFailed)):
+        desk.resume()
+    assert (desk.far.read_bytes(), desk.partial.read_bytes()) == (DUMP, half)
+    assert (desk.here / NAME).read_bytes() == other
+
+
+def test_one_that_has_its_name_and_whose_target_is_gone_is_accounted_for(desk: Desk) -> None:
+    desk.left(None)
+    (desk.here / NAME).write_bytes(stored())
+    desk.far.unlink()
+    [left] = desk.resume().left_behind
+    assert left.where == str(desk.far)
+    assert desk.names == [NAME, f"{NAME}.manifest.json"]
+
+
+@pytest.mark.parametrize("state", ["linked", "claimed"])
+def test_a_kill_while_the_name_was_taken_is_put_right(desk: Desk, state: str) -> None:
+    desk.left(stored())
+    final = desk.here / NAME
+    if state == "linked":
+        final.hardlink_to(desk.partial)
+    else:
+        final.touch()
+    desk.resume()
+    assert b"".join(read_raw(final)) == DUMP
+    assert desk.names == [NAME, f"{NAME}.manifest.json"]
+
+
+def test_a_journal_that_is_none_keeps_no_other_from_it(desk: Desk) -> None:
+    desk.left(stored()[:-9])
+    (desk.here / "a.partial.journal").write_text("{")
+    job = Job(LocalTarget(), timeout_s=5, retry_s=0)
+    bad, good = unfinished_in(desk.here, job)
+    assert isinstance(bad, Unreadable)
+    assert isinstance(good, Found)
 
 
 def test_one_that_was_to_be_kept_there_is(desk: Desk) -> None:
@@ -195,7 +238,10 @@ def test_one_whose_disk_was_given_back_is_gone_on_with_from_what_is_here(desk: D
 
 
 def test_one_whose_only_copy_was_damaged_is_not_filled_up_with_holes(desk: Desk) -> None:
-    desk.left(stored()[: len(stored()) // 2], reclaimed_bytes=2 * MEMBER)
+    damaged = bytearray(stored())
+    damaged[200_000] ^= 1
+    desk.left(bytes(damaged), reclaimed_bytes=2 * MEMBER)
     with pytest.raises(DumpIncomplete, match="were here only"):
         desk.resume()
+    assert desk.partial.read_bytes() == damaged
     assert desk.names == [f"{NAME}.partial", f"{NAME}.partial.journal"]

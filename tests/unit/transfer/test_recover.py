@@ -10,9 +10,14 @@ import pytest
 from jvmdiag.transfer import recover
 from jvmdiag.transfer.codec import Codec, Members, read_raw
 from jvmdiag.transfer.pump import Pumped, pump
-from jvmdiag.transfer.recover import member_ends, part_sums, sums_of
+from jvmdiag.transfer.recover import borders, part_sums, sums_of
 from jvmdiag.transfer.sink import PartialFile
 from tests import hprof_bytes as make
+
+
+def member_ends(file: Path, codec: Codec) -> list[int]:
+    return [border.stored_bytes for border in borders(file, codec)]
+
 
 DUMP = make.large_dump(3 << 20)
 MEMBER = 1 << 20
@@ -41,6 +46,9 @@ def test_there_is_a_member_for_every_so_many_bytes_and_one_at_least(
     ends = member_ends(file, codec)
     assert len(ends) == max(1, -(-size // MEMBER))
     assert ends[-1] == file.stat().st_size
+    stored_bytes = len(DUMP[:size])
+    raw_ends = [*range(MEMBER, stored_bytes, MEMBER), stored_bytes]
+    assert [border.raw_bytes for border in borders(file, codec)] == raw_ends
 
 
 @pytest.mark.parametrize("codec", PACKED)

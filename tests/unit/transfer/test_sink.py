@@ -239,3 +239,17 @@ def test_two_cannot_go_on_with_the_same(tmp_path: Path) -> None:
 def test_going_on_with_nothing_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(NotWritable), PartialFile(tmp_path, "dump", again=True):
         pass
+
+
+def test_bytes_that_are_kept_stay_also_where_the_disk_does_not_take_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_fd: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with PartialFile(tmp_path, "dump") as file:
+        file.write(b"x")
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(LocalDiskFull):
+            file.keep_partial()
+    assert file.partial.read_bytes() == b"x"
