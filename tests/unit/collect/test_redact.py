@@ -14,7 +14,7 @@ from jvmdiag.collect.job import Progress
 from jvmdiag.collect.redact import Redacted, redact_file, redacted_name
 from jvmdiag.errors import DumpIncomplete, JvmdiagError, NoSuchFile, NotADump, OutputExists, TransferCut
 from jvmdiag.hprof.histogram import histogram_of_file
-from jvmdiag.hprof.redact import Redaction
+from jvmdiag.hprof.rules import Rules
 from jvmdiag.transfer.manifest import manifest_path, read_manifest
 from jvmdiag.transfer.verify import verify_file
 from tests.hprof_bytes import heap_dump
@@ -22,8 +22,8 @@ from tests.hprof_bytes import heap_dump
 DUMP = heap_dump()
 
 
-def redact(source: Path, redaction: Redaction = Redaction.ALL) -> Redacted:
-    return redact_file(source, source.parent / "out", redaction, Progress())
+def redact(source: Path, rules: Rules = Rules.parse("all")) -> Redacted:  # noqa: B008 - it is frozen
+    return redact_file(source, source.parent / "out", rules, Progress())
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_dump_is_redacted_however_it_is_stored(name: str, stored: bytes, tmp_p
 def test_the_file_is_for_its_owner_and_the_manifest_says_what_was_done(tmp_path: Path) -> None:
     source = tmp_path / "web.hprof"
     source.write_bytes(DUMP)
-    done = redact_file(source, tmp_path, Redaction.STRINGS, Progress(), fields=True)
+    done = redact_file(source, tmp_path, Rules.parse("strings", fields=True), Progress())
     path = Path(done.artifact.path)
     assert [stat.S_IMODE(p.stat().st_mode) for p in (path, manifest_path(path))] == [0o600, 0o600]
     manifest = read_manifest(manifest_path(path))

@@ -6,7 +6,8 @@ import pytest
 
 from jvmdiag.errors import DumpIncomplete
 from jvmdiag.hprof.histogram import histogram
-from jvmdiag.hprof.redact import Redaction, Redactor
+from jvmdiag.hprof.redact import Redactor
+from jvmdiag.hprof.rules import Redaction, Rules
 from jvmdiag.transfer.hprof import StructureWalk
 from tests.hprof_bytes import cut_into, heap_dump
 
@@ -14,7 +15,7 @@ ID_SIZES = pytest.mark.parametrize("id_size", [4, 8])
 
 
 def redacted(dump: bytes, redaction: Redaction, size: int = 1 << 20, *, fields: bool = False) -> bytes:
-    redactor = Redactor(redaction, fields=fields)
+    redactor = Redactor(Rules(redaction, fields=fields))
     return b"".join([*map(redactor.feed, cut_into(dump, size)), redactor.finish()])
 
 
@@ -56,7 +57,7 @@ def test_once_more_changes_nothing() -> None:
 
 
 def test_a_dump_that_is_cut_is_said_at_the_end() -> None:
-    redactor = Redactor(Redaction.ALL)
+    redactor = Redactor(Rules(Redaction.ALL))
     out = redactor.feed(heap_dump()[:-10])
     assert b"Secret" not in out
     with pytest.raises(DumpIncomplete, match="offset"):
