@@ -140,15 +140,16 @@ class StructureWalk:
         if self._tag == _END:
             return at
         unpack, head, plain = RECORD_HEADER.unpack_from, RECORD_HEADER.size, _PLAIN
-        count = 0
+        count, last = 0, self._tag
         while (body := at + head) <= end:
             tag, _micros, size = unpack(data, at)
             if tag not in plain or body + size > end:
                 break
             at = body + size
             count += 1
-            self._tag = tag
+            last = tag
         self._records += count
+        self._tag = last
         return at
 
     def _gather(self, chunk: bytes | memoryview, at: int, base: int) -> int:
