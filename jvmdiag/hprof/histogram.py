@@ -48,12 +48,17 @@ def histogram_of_file(path: str | Path) -> tuple[ClassCount, ...]:
         file.seek(0)
         if codec is not Codec.NONE:
             return histogram(raw_blocks(cast(BinaryIO, file), codec, str(path)), tally)
-        names = Names()
-        stream = HeapStream(tally, names.take)
-        for _ in stream.over_file(cast(Readable, file)):
-            pass
-        stream.finish()
-        return _rows(tally.counts(), names)
+        return class_counts(cast(Readable, file), tally)
+
+
+def class_counts(file: Readable, tally: Tally) -> tuple[ClassCount, ...]:
+    """As `histogram`, of a plain file: faster, for nothing of it is copied."""
+    names = Names()
+    stream = HeapStream(tally, names.take)
+    for _ in stream.over_file(file):
+        pass
+    stream.finish()
+    return _rows(tally.counts(), names)
 
 
 def histogram(chunks: Iterable[bytes], tally: Tally | None = None) -> tuple[ClassCount, ...]:
