@@ -51,6 +51,8 @@ def command(
         raise BadRequest(
             f"{words[0]} is no diagnostic command", advice="options of jvmdiag come before TARGET"
         )
+    if "--redact" in words:  # the JVM would answer all the same, or not, and in the open
+        raise BadRequest("--redact stands behind the command", advice="options of jvmdiag come before TARGET")
     if way.dry_run:
         from jvmdiag.collect.dry_run import rehearse_command
 

@@ -9,12 +9,11 @@ from typing import BinaryIO, cast
 
 from jvmdiag.collect.job import Progress, now
 from jvmdiag.collect.keep import require_agreement
-from jvmdiag.collect.threads import redacted
 from jvmdiag.errors import BadRequest, NotADump
 from jvmdiag.hprof.choose import size_to_come
 from jvmdiag.hprof.redact import Redactor
 from jvmdiag.hprof.rules import Rules
-from jvmdiag.jvm.thread_names import ThreadNames
+from jvmdiag.jvm.thread_names import ThreadNames, mask_bytes
 from jvmdiag.model import Artifact, Witness
 from jvmdiag.transfer.codec import Codec, raw_blocks, sniff
 from jvmdiag.transfer.hprof import MAGIC, StructureWalk
@@ -124,7 +123,7 @@ class _Work:
             text += block
             if len(text) > _MAX_TEXT_BYTES:
                 raise NotADump("this is no thread dump", why=f"it is longer than {_MAX_TEXT_BYTES:,} bytes")
-        masked = redacted(bytes(text), ThreadNames(self._rules.keeps))
+        masked = mask_bytes(bytes(text), ThreadNames(self._rules.keeps))
         found = _threads_in(masked)
         witnesses = (Witness("structure", found.complete, found.detail),)
         require_agreement(witnesses)

@@ -19,7 +19,7 @@ from jvmdiag.impact.forecast import Operation
 from jvmdiag.impact.pause import MeteredSpeaker
 from jvmdiag.impact.preflight import Intent
 from jvmdiag.impact.watch import UNWATCHED, Watch, Watching
-from jvmdiag.jvm.thread_names import ThreadNames, mask_thread_dump
+from jvmdiag.jvm.thread_names import ThreadNames, mask_bytes
 from jvmdiag.model import Artifact, Cost, Forecast, Pause, Witness
 from jvmdiag.transfer.sink import private_directory
 from jvmdiag.transfer.threads import ThreadDumpWalk
@@ -132,7 +132,7 @@ class _Sampler:
         pause = metered.pause if metered else None
         _require_whole(text)
         if self.request.redact:
-            text = redacted(text, self.names)
+            text = mask_bytes(text, self.names)
         suffix = f"-{number}.txt" if self.request.count > 1 else ".txt"
         whole = Witness("structure", True, f"{count_threads(text)} threads, to the last line")
         kept = replace(
@@ -168,11 +168,6 @@ class _Sampler:
             forecast=origin.forecast,
             cost=cost,
         )
-
-
-def redacted(text: bytes, names: ThreadNames) -> bytes:
-    """A thread dump without the names of its threads."""
-    return mask_thread_dump(text.decode("utf-8", "surrogateescape"), names).encode("utf-8", "surrogateescape")
 
 
 def _require_whole(text: bytes) -> None:

@@ -67,6 +67,11 @@ def mask_thread_dump(text: str, names: ThreadNames) -> str:
     return "".join(_masked(text, names))
 
 
+def mask_bytes(text: bytes, names: ThreadNames) -> bytes:
+    """As `mask_thread_dump`, of a text as it came; what is no UTF-8 stays as it is."""
+    return mask_thread_dump(text.decode("utf-8", "surrogateescape"), names).encode("utf-8", "surrogateescape")
+
+
 def _masked(text: str, names: ThreadNames) -> Iterator[str]:
     at = 0
     while at < len(text):
