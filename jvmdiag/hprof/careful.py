@@ -7,7 +7,7 @@ from collections.abc import Callable
 from jvmdiag.hprof.fields import FieldPlaces, Ranges
 from jvmdiag.hprof.layout import INSTANCE_DUMP, OBJECT_ARRAY, PRIMITIVE_ARRAY, Kind, Layout, layout_of
 from jvmdiag.hprof.rules import KEPT_BYTES, TEXT_KINDS
-from jvmdiag.hprof.scan import zero
+from jvmdiag.hprof.scan import MOST_ARE_SHORTER, ZEROS, zero
 
 Keeps = Callable[[Kind, bytes], bool]
 """Whether a text array of that content stays; asked of those of up to KEPT_BYTES."""
@@ -81,7 +81,9 @@ class CarefulZeroing:
                             waits = True
                             break
                         zeroes = not self._keeps(kind, bytes(data[content:behind]))
-                    if zeroes:
+                    if zeroes and length < MOST_ARE_SHORTER and behind <= end:
+                        data[content:behind] = ZEROS[behind - content]
+                    elif zeroes:
                         zero(data, content, behind, end)
                 at = behind
             elif tag == OBJECT_ARRAY:

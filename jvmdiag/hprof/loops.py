@@ -209,6 +209,9 @@ def count_over(
 
 @cache
 def compiled(loop: Callable[..., int]) -> Callable[..., int]:
-    """Ready to be called; the first compilation ever takes some seconds and is kept on the disk."""
-    function: Callable[..., int] = numba.njit(cache=True)(loop)
+    """Ready to be called; the first compilation ever takes some seconds and is kept on the disk.
+
+    Other threads run meanwhile: those of the pump, which sum and compress.
+    """
+    function: Callable[..., int] = numba.njit(cache=True, nogil=True)(loop)
     return function

@@ -19,8 +19,8 @@ MAX_CLASSES = 1 << 22
 _UNSUMMED = 1 << 20
 _U4 = struct.Struct(">I")
 # Zeros that are there already are put in place twice as fast as new ones.
-_MOST_ARE_SHORTER = 256
-_ZEROS = [bytearray(size) for size in range(8 * _MOST_ARE_SHORTER)]
+MOST_ARE_SHORTER = 256
+ZEROS = [bytearray(size) for size in range(8 * MOST_ARE_SHORTER)]
 
 
 class Scan(Protocol):
@@ -191,7 +191,7 @@ class PythonZeroing:
         head, primitive_head, counted_at = layout.head, layout.primitive_head, layout.counted_at
         sized_at, number, array = head - 4, _U4.unpack_from, layout.object_array.unpack_from
         primitive, id_size = layout.primitive_array.unpack_from, layout.id_size
-        roots, widths, zeroed, zeros = layout.roots, layout.element_widths, self._zeroed, _ZEROS
+        roots, widths, zeroed, zeros = layout.roots, layout.element_widths, self._zeroed, ZEROS
         safe = end if end == limit else end - head + 1
         last, zeroes = at, False
         while at < safe:
@@ -209,7 +209,7 @@ class PythonZeroing:
                 at = content + length * width
                 zeroes = zeroed[kind]
                 if zeroes:
-                    if length < _MOST_ARE_SHORTER and at <= end:
+                    if length < MOST_ARE_SHORTER and at <= end:
                         data[content:at] = zeros[length * width]
                     else:
                         zero(data, content, at, end)
