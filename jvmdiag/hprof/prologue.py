@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from jvmdiag.errors import NotADump
 from jvmdiag.hprof.layout import INSTANCE_DUMP, OBJECT_ARRAY, PRIMITIVE_ARRAY, Layout, layout_of
@@ -113,7 +113,7 @@ class _Symbols:
 
     def rename(self) -> None:
         """Replace them where they stand."""
-        for tag, body, end in self._records():
+        for tag, body, end in each_record(self._data, FILE_HEADER.size):
             if tag == Tag.UTF8:
                 begin = min(body + self._id_size, end)
                 self._places.append((self._id(body), begin, end))
@@ -129,12 +129,6 @@ class _Symbols:
         for symbol, begin, end in self._places:
             if symbol not in self._kept:
                 self._data[begin:end] = self._renamed(symbol, bytes(self._data[begin:end]))
-
-    def _records(self) -> Iterator[tuple[int, int, int]]:
-        whole = len(self._data)
-        for tag, body, end in each_record(self._data, FILE_HEADER.size):
-            if end <= whole:
-                yield tag, body, end
 
     def _renamed(self, symbol: int, text: bytes) -> bytes:
         maker = self._makers.get(symbol)

@@ -9,6 +9,7 @@ from jvmdiag.hprof.careful import CarefulZeroing
 from jvmdiag.hprof.layout import Kind
 from jvmdiag.hprof.rules import KEPT_BYTES, Rules
 from jvmdiag.hprof.scan import Scan
+from jvmdiag.hprof.stream import HeapStream
 from tests.hprof_bytes import END, Writer, cut_into, heap_dump, segment
 from tests.unit.hprof.dumps import damaged, says
 from tests.unit.hprof.scans import ALL, ZeroingContract, passed
@@ -79,6 +80,16 @@ def test_texts_that_are_to_be_kept_stay_and_longer_ones_do_not(id_size: int, siz
     scan = CarefulZeroing(rules.kinds, fields=False, keeps=rules.keeps_array)
     out = passed(scan, cut_into(w.header() + segment(body) + END, size))
     assert out == w.header() + segment(stays) + END
+
+
+def test_a_text_that_is_too_long_to_be_kept_is_not_held() -> None:
+    rules = Rules.parse("keep:.*")
+    stream = HeapStream(CarefulZeroing(rules.kinds, fields=False, keeps=rules.keeps_array))
+    fed = given = 0
+    for chunk in cut_into(W.header() + segment(W.primitives(1, Kind.BYTE, b"a" * 50_000)) + END, 1000):
+        fed += len(chunk)
+        given += len(stream.feed(chunk))
+        assert fed - given < 100
 
 
 @pytest.mark.parametrize("size", [1, 1000])
