@@ -24,7 +24,10 @@ _U8_MASK = 0xFFFFFFFFFFFFFFFF
 
 
 class _Kernel:
-    """What all have: the layout as arrays, and the buffer that is scanned again and again."""
+    """What all have: the layout as arrays, and the buffer that is scanned again and again.
+
+    Each is compiled, or loaded, when it is made and not when the first bytes wait for it.
+    """
 
     def __init__(self) -> None:
         self.last = 0
@@ -61,6 +64,7 @@ class KernelZeroing(_Kernel):
         self._ranges = np.zeros((_ROWS, 2), np.int64)
         self._ranged = 0
         super().__init__()
+        self.over(bytearray(1), 0, 0, 0)
 
     def begin(self, layout: Layout) -> None:
         super().begin(layout)
@@ -114,6 +118,7 @@ class KernelTally(_Kernel):
         self._table = np.zeros((_ROWS, 4), np.uint64)
         self._primitives = np.zeros((256, 2), np.int64)
         super().__init__()
+        self.over(bytearray(1), 0, 0, 0)
 
     def over(self, data: bytearray, at: int, end: int, limit: int) -> int:
         run = compiled(count_over)

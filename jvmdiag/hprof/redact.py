@@ -12,8 +12,8 @@ class Redactor:
     """Takes the raw bytes of a heap dump in chunks of any size and gives as many back, redacted by the rules.
 
     References, lengths and ids stay. Up to some KiB of what was fed are held back; where names are replaced, all that
-    comes before the first object. `size_bytes`, about how much will
-    come, decides what does the work.
+    comes before the first object. `size_bytes`, about how much will come, decides what does the work; to make one
+    takes 0.6 s where that is compiled code, and some seconds the first time ever.
     Raises NotADump for what no JVM writes, with the offset: what can't be read can't be redacted.
     """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any, cast
 
 import pytest
 
@@ -12,8 +13,9 @@ from jvmdiag.hprof.careful import CarefulZeroing
 from jvmdiag.hprof.fields import FieldPlaces, Ranges
 from jvmdiag.hprof.kernel import KernelTally, KernelZeroing
 from jvmdiag.hprof.layout import Kind, layout_of
+from jvmdiag.hprof.loops import compiled, count_over, zero_over
 from jvmdiag.hprof.scan import MAX_CLASSES, PythonTally, PythonZeroing, Scan, Tally
-from tests.hprof_bytes import END, LINE, POINT, Writer, cut_into, segment
+from tests.hprof_bytes import END, LINE, POINT, Writer, cut_into, heap_dump, segment
 from tests.unit.hprof.dumps import SEED
 from tests.unit.hprof.scans import ALL, TallyContract, ZeroingContract, agree, passed
 
@@ -43,6 +45,15 @@ class _NoFields(FieldPlaces):
 
     def of(self, class_id: int) -> tuple[int, Ranges, str]:
         return {POINT: 9, LINE: 13 + 2 * self._layout.id_size}[class_id], (), ""
+
+
+def test_nothing_is_compiled_while_bytes_wait() -> None:
+    for kernel in (KernelTally(), KernelZeroing(ALL), KernelZeroing(ALL, fields=True)):
+        loops = [cast(Any, compiled(loop)) for loop in (count_over, zero_over)]
+        before = [len(loop.signatures) for loop in loops]
+        passed(kernel, [heap_dump()])
+        assert [len(loop.signatures) for loop in loops] == before
+    assert before == [1, 1]
 
 
 def test_of_damaged_dumps_both_say_the_same() -> None:
