@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from jvmdiag.errors import DumpIncomplete
+from jvmdiag.errors import DumpIncomplete, NotADump
 from jvmdiag.hprof.histogram import histogram
 from jvmdiag.hprof.redact import Redactor
 from jvmdiag.hprof.rules import Redaction, Rules
 from jvmdiag.transfer.hprof import StructureWalk
 from tests.hprof_bytes import cut_into, heap_dump
+from tests.unit.hprof.dumps import damaged
 
 ID_SIZES = pytest.mark.parametrize("id_size", [4, 8])
 
@@ -49,6 +50,24 @@ def test_fields_go_where_that_is_asked_for_and_names_stay() -> None:
         assert value in kept
         assert value not in gone
     assert b"a/Point" in gone
+
+
+@pytest.mark.parametrize(
+    "rules", [Rules.parse("all", fields=True, names=True), Rules.parse("keep:[a-z_]+", fields=True)]
+)
+def test_damage_never_hangs_or_crashes_and_nothing_grows(rules: Rules) -> None:
+    faults = 0
+    for dump in damaged(400):
+        redactor, out = Redactor(rules), b""
+        try:
+            for chunk in cut_into(dump, 333):
+                out += redactor.feed(chunk)
+            out += redactor.finish()
+            assert len(out) == len(dump)
+        except (NotADump, DumpIncomplete):
+            assert len(out) <= len(dump)
+            faults += 1
+    assert faults > 200
 
 
 def test_once_more_changes_nothing() -> None:
