@@ -34,14 +34,9 @@ def command(
             show_default=False,
         ),
     ] = None,
-    redact: Annotated[
-        str | None,
-        typer.Option(
-            "--redact",
-            metavar="WHAT",
-            help="Take values out before they are written here: strings (byte[], char[]) or all (primitive arrays).",
-        ),
-    ] = None,
+    redact: options.Redact = None,
+    redact_fields: options.RedactFields = False,
+    redact_names: options.RedactNames = False,
     reclaim: Annotated[
         bool,
         typer.Option(
@@ -56,13 +51,17 @@ def command(
     """
     from jvmdiag.cli.progress import progress_of
     from jvmdiag.collect.heap import HeapDumpRequest, take_heap_dump
-    from jvmdiag.hprof.redact import Redaction
+    from jvmdiag.errors import BadRequest
+    from jvmdiag.hprof.rules import Rules
     from jvmdiag.report.json import document
     from jvmdiag.report.text import heap_dump_text
 
+    rules = None
     if redact is not None:
-        options.one_of("--redact", Redaction, redact)
-    request = HeapDumpRequest(live, dump_dir, keep, way.terms, redact, reclaim)
+        rules = Rules.parse(redact, fields=redact_fields, names=redact_names)
+    elif redact_fields or redact_names:
+        raise BadRequest("--redact-fields and --redact-names go with --redact WHAT")
+    request = HeapDumpRequest(live, dump_dir, keep, way.terms, rules, reclaim)
     if way.dry_run:
         from jvmdiag.collect.dry_run import rehearse_heap_dump
 

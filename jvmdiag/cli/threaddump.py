@@ -29,6 +29,9 @@ def command(
             "--locks", help="Also who owns which java.util.concurrent lock. Scans the heap: a pause."
         ),
     ] = False,
+    redact: Annotated[
+        bool, typer.Option("--redact", help="Replace the names of threads, but those of the JDK's own.")
+    ] = False,
 ) -> None:
     """Take a thread dump: what every thread is doing, and deadlocks.
 
@@ -39,7 +42,7 @@ def command(
     from jvmdiag.report.json import document
     from jvmdiag.report.text import thread_dump_text
 
-    request = ThreadDumpRequest(count, interval, locks, way.terms)
+    request = ThreadDumpRequest(count, interval, locks, redact, way.terms)
     if way.dry_run:
         from jvmdiag.collect.dry_run import rehearse_command
 

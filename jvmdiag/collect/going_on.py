@@ -17,7 +17,7 @@ from jvmdiag.collect.again import Sought, byte_count, reopen, same_sum
 from jvmdiag.collect.archived import ArchivedDump
 from jvmdiag.collect.job import Job, Journal, Progress, now
 from jvmdiag.collect.keep import artifact, require_agreement
-from jvmdiag.collect.redact import Redacting, redaction_notes
+from jvmdiag.collect.redacting import Redacting, redaction_notes
 from jvmdiag.errors import (
     ConnectError,
     DumpIncomplete,
@@ -27,6 +27,7 @@ from jvmdiag.errors import (
     TargetNotRunning,
 )
 from jvmdiag.hosts.opening import stopped_container
+from jvmdiag.hprof.rules import Rules
 from jvmdiag.model import Artifact, LeftBehind, Owner, Witness, owner_of
 from jvmdiag.target import DockerTarget, SshDockerTarget
 from jvmdiag.transfer.codec import MEMBER_BYTES, Codec
@@ -59,6 +60,7 @@ class GoingOn:
     ) -> None:
         self._job = job
         self._unfinished = unfinished
+        self._rules = rules_of(unfinished)
         self._journal = journal
         self._progress = progress
         self._stack = stack
@@ -122,7 +124,7 @@ class GoingOn:
     def _can_be_built_on(self) -> bool:
         """What was redacted cannot be compared with what is there: its way and its checksums have to vouch for it."""
         vouched = self._dump.is_guarded and self._job.codec is not Codec.NONE
-        return vouched or self._unfinished.redaction is None
+        return vouched or self._rules is None
 
     def _round(
         self, sink: PartialFile, good: list[Border], size_bytes: int
@@ -136,7 +138,7 @@ class GoingOn:
             )
         sink.cut(at.stored_bytes)
         walk = StructureWalk()
-        redacting = Redacting(self._unfinished.redaction, size_bytes, summed=not self._dump.is_guarded)
+        redacting = Redacting(self._rules, size_bytes, summed=not self._dump.is_guarded)
 
         def seen(block: bytes) -> None:
             walk.feed(block)
@@ -149,7 +151,7 @@ class GoingOn:
             pumped = pump(
                 passing, sink, self._job.codec, walk=walk, advance=self._progress.advance, before=sums
             )
-        self._came = pumped.raw_sha256 if self._unfinished.redaction is None else redacting.sha256
+        self._came = pumped.raw_sha256 if self._rules is None else redacting.sha256
         return here_bytes, pumped, walk
 
     def _summed(self, pumped: Pumped) -> tuple[Witness, ...]:
@@ -191,7 +193,7 @@ class GoingOn:
         """
         try:
             size_bytes = self._reopened().written(self._job.timeout_s)
-            self._came = pumped.raw_sha256 if self._unfinished.redaction is None else None
+            self._came = pumped.raw_sha256 if self._rules is None else None
             same = size_bytes == pumped.raw_bytes and all(w.agrees for w in self._summed(pumped))
         except (TargetError, ConnectError, NoSuchFile):
             return False
@@ -221,7 +223,7 @@ class GoingOn:
             notes=(
                 *before.notes,
                 f"gone on with by jvmdiag resume, from byte {here_bytes:,}",
-                *redaction_notes(self._unfinished.redaction),
+                *redaction_notes(self._rules),
             ),
             commands=(*before.commands, *self._journal.commands),
         )
@@ -236,6 +238,14 @@ class GoingOn:
 def _structure(walk: StructureWalk) -> Witness:
     structure = walk.finish()
     return Witness("structure", structure.complete, structure.detail)
+
+
+def rules_of(unfinished: Unfinished) -> Rules | None:
+    """Raises BadRequest for what is no rule."""
+    if unfinished.redaction is None:
+        return None
+    fields, names = unfinished.redacts_fields, unfinished.redacts_names
+    return Rules.parse(unfinished.redaction, fields=fields, names=names)
 
 
 def unnamed(final: Path, partial: Path) -> bool:

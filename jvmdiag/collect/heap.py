@@ -27,10 +27,11 @@ from jvmdiag.collect.keep import (
 )
 from jvmdiag.collect.ledger import Ledger
 from jvmdiag.collect.price import NO_TERMS, Offer, Terms, agree, remember
-from jvmdiag.collect.redact import Redacting, redaction_notes
+from jvmdiag.collect.redacting import Redacting, redaction_notes
 from jvmdiag.collect.scene import open_scene
 from jvmdiag.collect.watching import cost_of_all, watch
 from jvmdiag.errors import BadRequest, HangUp, ReadOnlyTarget, RoomError, Stopped
+from jvmdiag.hprof.rules import Rules
 from jvmdiag.impact.disk import scratch_path
 from jvmdiag.impact.finding import Subject
 from jvmdiag.impact.forecast import Operation
@@ -58,8 +59,8 @@ class HeapDumpRequest:
     dump_dir: str | None = None
     keep: bool | None = None
     terms: Terms = NO_TERMS
-    redaction: str | None = None
-    """What --redact was given: what it takes out is never written here."""
+    redaction: Rules | None = None
+    """What these take out is never written here."""
     reclaim: bool = False
     """Whether the target's disk is given back while the copy goes on."""
 
@@ -141,12 +142,15 @@ class _Taking:
         name = file_name(self.job.target, "heap", started, ".hprof") + self.job.codec.suffix
         origin = self._origin(metered.method, metered.detail, started, offer)
         so_far = account(nothing_yet(name, "heap dump", self.job), origin, self.job, self.scene, self.journal)
+        rules = self.request.redaction
         unfinished = Unfinished(
             path=path,
             nspid=self.scene.jvm.nspid,
             start_ticks=self.scene.jvm.start_ticks,
             keep=self.request.keep is True,
-            redaction=self.request.redaction,
+            redaction=rules.text if rules else None,
+            redacts_fields=bool(rules and rules.fields),
+            redacts_names=bool(rules and rules.names),
             manifest=so_far,
         )
         return Ledger(self.job.output, name, unfinished)

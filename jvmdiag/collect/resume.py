@@ -8,9 +8,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from jvmdiag.collect.going_on import GoingOn, Resumed
+from jvmdiag.collect.going_on import GoingOn, Resumed, rules_of
 from jvmdiag.collect.job import Job, Journal, Progress
-from jvmdiag.collect.redact import require_rule
 from jvmdiag.errors import JvmdiagError, NoSuchFile, NotADump
 from jvmdiag.model import owner_of
 from jvmdiag.target import parse_target
@@ -57,7 +56,7 @@ def _found(path: Path, way: Job) -> Found:
     known = unfinished.manifest
     try:
         codec = Codec(known.codec)
-        require_rule(unfinished.redaction)
+        rules_of(unfinished)
         owner_of(known.jvm.owner if known.jvm else "0:0")
     except ValueError as error:
         raise NotADump(f"{path} is not understood", why=str(error)) from None

@@ -11,10 +11,12 @@ from jvmdiag.collect.job import Job, Journal
 from jvmdiag.collect.price import Offer, Terms, agree, remember
 from jvmdiag.collect.scene import open_scene
 from jvmdiag.collect.watching import cost_so_far, watch
+from jvmdiag.errors import BadRequest
 from jvmdiag.impact.forecast import Operation
 from jvmdiag.impact.pause import MeteredSpeaker
 from jvmdiag.impact.preflight import Intent
 from jvmdiag.impact.watch import Watch
+from jvmdiag.jvm.masking import can_mask, mask_answer, maskable
 from jvmdiag.model import Cost, Forecast, Pause
 
 
@@ -52,12 +54,21 @@ def _histogram(job: Job, metered: MeteredSpeaker, line: str, offer: Offer, over:
     return HistogramTaken(histogram, metered.method, metered.pause, forecast, cost_so_far(over, metered))
 
 
-def ask_anything(job: Job, line: str, journal: Journal) -> tuple[str, str]:
-    """The JVM's answer to `line`, and the method that gave it."""
+def ask_anything(job: Job, line: str, journal: Journal, *, redact: bool = False) -> tuple[str, str]:
+    """The JVM's answer to `line`, and the method that gave it.
+
+    Where it is to be redacted, raises BadRequest for commands whose answers may hold secrets anywhere.
+    """
+    if redact and not can_mask(line):
+        raise BadRequest(
+            f"what {line.split(maxsplit=1)[0]} answers can't be redacted",
+            advice=f"--redact knows the answers of: {', '.join(maskable())}",
+        )
     with open_scene(job, journal) as scene:
-        return with_speaker(
+        answer, method = with_speaker(
             scene,
             line,
             job.method,
             lambda speaker: (speaker.ask(line, job.timeout_s).decode("utf-8", "replace"), speaker.method),
         )
+    return (mask_answer(line, answer) if redact else answer), method

@@ -19,20 +19,24 @@ from jvmdiag.impact.forecast import Operation
 from jvmdiag.impact.pause import MeteredSpeaker
 from jvmdiag.impact.preflight import Intent
 from jvmdiag.impact.watch import UNWATCHED, Watch, Watching
+from jvmdiag.jvm.thread_names import ThreadNames, mask_bytes
 from jvmdiag.model import Artifact, Cost, Forecast, Pause, Witness
 from jvmdiag.transfer.sink import private_directory
 from jvmdiag.transfer.threads import ThreadDumpWalk
 
 _DAY_S = 86400.0
+REDACTED = "redacted: names of threads replaced, what is no line of a thread dump hidden"
 
 
 @dataclass(frozen=True)
 class ThreadDumpRequest:
-    """`interval_s` lies between the beginnings of two samples. `locks` costs a scan of the heap in a safepoint."""
+    """`interval_s` lies between the beginnings of two samples. `locks` costs a scan of the heap in a safepoint.
+    `redact` replaces the names of threads, by the same ones in all samples."""
 
     count: int = 1
     interval_s: float = 5.0
     locks: bool = False
+    redact: bool = False
     terms: Terms = NO_TERMS
 
     @property
@@ -95,6 +99,7 @@ class _Sampler:
     scene: Scene
     warn: Callable[[str], None]
     dumps: list[ThreadDump] = field(default_factory=list)
+    names: ThreadNames = field(default_factory=ThreadNames)
 
     def all_of(self, speaker: Speaker) -> tuple[ThreadDump, ...]:
         """Those that `speaker` could not be asked for any more are left to the next one."""
@@ -126,6 +131,8 @@ class _Sampler:
         seconds = metered.asked_s if metered else time.monotonic() - clock
         pause = metered.pause if metered else None
         _require_whole(text)
+        if self.request.redact:
+            text = mask_bytes(text, self.names)
         suffix = f"-{number}.txt" if self.request.count > 1 else ".txt"
         whole = Witness("structure", True, f"{count_threads(text)} threads, to the last line")
         kept = replace(
@@ -138,7 +145,7 @@ class _Sampler:
             speaker.detail,
             started,
             durations_s=(("dump", seconds),),
-            notes=speaker.notes,
+            notes=(*speaker.notes, *((REDACTED,) if self.request.redact else ())),
             host_key_checked=self.scene.place.host_key_checked,
             pause=pause,
             forecast=offer.price.forecast if offer else None,

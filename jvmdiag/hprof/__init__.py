@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from jvmdiag.hprof.histogram import ClassCount, histogram, histogram_of_file
 from jvmdiag.hprof.reader import CONTENT_LIMIT_BYTES, read_dump, read_records
-from jvmdiag.hprof.redact import Redaction, Redactor
+from jvmdiag.hprof.redact import Redactor
+from jvmdiag.hprof.rules import Redaction, Rules
 
 __all__ = [
     "CONTENT_LIMIT_BYTES",
     "ClassCount",
     "Redaction",
     "Redactor",
+    "Rules",
     "histogram",
     "histogram_of_file",
     "read_dump",

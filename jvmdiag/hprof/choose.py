@@ -5,7 +5,8 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
-from jvmdiag.hprof.layout import Kind
+from jvmdiag.hprof.careful import CarefulZeroing
+from jvmdiag.hprof.rules import Rules
 from jvmdiag.hprof.scan import PythonTally, PythonZeroing, Scan, Tally
 from jvmdiag.transfer.codec import Codec, sniff
 
@@ -30,13 +31,15 @@ def tally_for(size_bytes: int) -> Tally:
     return KernelTally()
 
 
-def zeroing_for(kinds: frozenset[Kind], size_bytes: int) -> Scan:
-    """What zeroes primitive arrays of these kinds fastest."""
-    if not _compiled(size_bytes):
-        return PythonZeroing(kinds)
-    from jvmdiag.hprof.kernel import KernelZeroing
+def zeroing_for(rules: Rules, size_bytes: int) -> Scan:
+    """What zeroes by these rules fastest. Texts that are to be looked at are looked at in Python."""
+    if rules.keep:
+        return CarefulZeroing(rules.kinds, fields=rules.fields, keeps=rules.keeps_array)
+    if _compiled(size_bytes):
+        from jvmdiag.hprof.kernel import KernelZeroing
 
-    return KernelZeroing(kinds)
+        return KernelZeroing(rules.kinds, fields=rules.fields)
+    return CarefulZeroing(rules.kinds) if rules.fields else PythonZeroing(rules.kinds)
 
 
 def _compiled(size_bytes: int) -> bool:

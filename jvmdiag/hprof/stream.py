@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Protocol
 
 from jvmdiag.errors import NotADump
-from jvmdiag.hprof.layout import (
-    CLASS_DUMP,
-    INSTANCE_DUMP,
-    PRIMITIVE_ARRAY,
-    class_size,
-    layout_of,
-    wrong,
-    wrong_tag,
-)
+from jvmdiag.hprof.layout import CLASS_DUMP, PRIMITIVE_ARRAY, class_size, layout_of, wrong, wrong_tag
 from jvmdiag.hprof.scan import Scan, zero
 from jvmdiag.hprof.source import require_header, require_whole
 from jvmdiag.transfer.hprof import FILE_HEADER, RECORD_HEADER, StructureWalk, Tag
@@ -24,36 +17,39 @@ _HEAPS = (Tag.HEAP_DUMP, Tag.HEAP_DUMP_SEGMENT)
 _TAGS = frozenset(Tag)
 # A symbol of HotSpot is of 65,535 bytes at most.
 _RECORD_LIMIT_BYTES = 1 << 20
+# About what a core's own cache holds: reading and scanning meet there.
+READ_BYTES = 1 << 20
+
+OnRecords = Callable[[memoryview, int], None]
+"""Gets whole top-level records that are no heap segment, one behind the other, and the width of an id; the bytes are
+good, and may be changed, until it returns."""
 
 
-def ignore(_tag: Tag, _body: bytes, _id_size: int) -> None:
-    """For who wants no record."""
+class Readable(Protocol):
+    """An open file, unbuffered."""
+
+    def readinto(self, buffer: memoryview, /) -> int | None: ...
 
 
 class HeapStream:
-    """Takes chunks by `feed` or `go_over`, which give back what is done with, and at the end `finish`.
+    """Takes a file by `over_file`, or chunks by `feed` or `go_over`, which give back what is done with; then `finish`.
 
-    Holds back the beginning of what a chunk cuts: 30 bytes, or a class or record of some KiB. The bodies of the
-    top-level records that are among `wanted` go to `on_record` with the width of an id, where they are not longer
-    than 1 MiB.
+    Holds back the beginning of what a chunk cuts: 30 bytes, or a class or record of some KiB. Where there is an
+    `on_records`, records of up to 1 MiB go there whole.
     Raises NotADump for what no JVM writes, with its offset; after that it must not be fed any more.
     """
 
-    def __init__(
-        self,
-        scan: Scan,
-        wanted: frozenset[Tag] = frozenset(),
-        on_record: Callable[[Tag, bytes, int], None] = ignore,
-    ) -> None:
+    def __init__(self, scan: Scan, on_records: OnRecords | None = None) -> None:
         self._scan = scan
-        self._wanted = wanted
-        self._on_record = on_record
+        self._on_records = on_records
         self._walk = StructureWalk()
         self._layout = layout_of(8)
         self._opened = False
-        self._buffer = bytearray()
-        self._held = b""
-        self._base = 0  # the offset of the first byte held
+        # One that is used again costs no page faults, which would take longer than the compiled scans.
+        self._buffer = bytearray(len(_PADDING))
+        self._view = memoryview(self._buffer)
+        self._done, self._end = 0, 0  # what is held lies between
+        self._base = 0  # the offset of the first byte in the buffer
         self._owed = 0  # bytes of a content that are still to come
         self._zeroes = False  # whether they are to be zeroed
         self._segment_end = 0  # the offset where the segment ends in which the next byte is
@@ -64,61 +60,87 @@ class HeapStream:
 
     def go_over(self, chunk: bytes) -> memoryview:
         """As `feed`; what it gives is good until the next call, and was not copied."""
-        self._walk.feed(chunk)
-        data, end = self._filled(chunk)
+        size = len(chunk)
+        self._room(size)[:] = chunk
+        return self._filled(size)
+
+    def over_file(self, file: Readable) -> Iterator[memoryview]:
+        """All that `file` has, as by `go_over`, but read to where it is worked on: no byte is copied."""
+        while size := file.readinto(self._room(READ_BYTES)):
+            yield self._filled(size)
+
+    def finish(self) -> None:
+        """After the last chunk. Raises NotADump or DumpIncomplete where the file is not whole."""
+        self._walk.feed(self._view[self._done : self._end])
+        require_whole(self._walk.finish())
+
+    def _room(self, size: int) -> memoryview:
+        """The place of the next bytes: behind what is held, which moves to the front."""
+        held = self._end - self._done
+        view = self._view
+        if len(view) < held + size + len(_PADDING):
+            self._buffer = bytearray(held + size + len(_PADDING))
+            self._view = memoryview(self._buffer)
+        self._view[:held] = view[self._done : self._end]
+        self._base += self._done
+        self._done, self._end = 0, held
+        return self._view[held : held + size]
+
+    def _filled(self, size: int) -> memoryview:
+        """Go over what is held and the `size` bytes behind it; gives back those that are done with."""
+        data = self._buffer
+        self._end = end = self._end + size
+        self._view[end : end + len(_PADDING)] = _PADDING
         at = 0
         while at < end:
             behind = self._step(data, at, end)
             if behind == at:
                 break
             at = behind
-        self._held = bytes(data[at:end])
-        self._base += at
-        return memoryview(data)[:at]
-
-    def _filled(self, chunk: bytes) -> tuple[bytearray, int]:
-        """The buffer with what was held and the chunk in it, and where they end."""
-        held = len(self._held)
-        end = held + len(chunk)
-        # One that is used again costs no page faults, which would take longer than the compiled scans.
-        if len(self._buffer) < end + len(_PADDING):
-            self._buffer = bytearray(end + len(_PADDING))
-        # Into a bytearray itself bytes would be copied twice.
-        view = memoryview(self._buffer)
-        view[:held] = self._held
-        view[held:end] = chunk
-        view[end : end + len(_PADDING)] = _PADDING
-        return self._buffer, end
-
-    def finish(self) -> None:
-        """After the last chunk. Raises NotADump or DumpIncomplete where the file is not whole."""
-        require_whole(self._walk.finish())
+        self._done = at
+        return self._view[:at]
 
     def _step(self, data: bytearray, at: int, end: int) -> int:
         """Go on as far as one piece of code can; the same place where more bytes are needed."""
         if self._owed:
-            step = min(self._owed, end - at)
-            if self._zeroes:
-                zero(data, at, at + step, end)
-            self._owed -= step
-            return at + step
-        if self._base + at < self._segment_end:
-            return self._sub_records(data, at, end)
-        if self._opened:
-            return self._record(data, at, end)
-        return self._open(data, at, end)
+            behind = self._pay(data, at, end)
+        elif self._base + at < self._segment_end:
+            behind = self._sub_records(data, at, end)
+        elif self._opened:
+            return self._records(data, at, end)
+        else:
+            return self._open(at, end)
+        self._walk.skip(behind - at)
+        return behind
 
-    def _open(self, data: bytearray, at: int, end: int) -> int:
+    def _pay(self, data: bytearray, at: int, end: int) -> int:
+        step = min(self._owed, end - at)
+        if self._zeroes:
+            zero(data, at, at + step, end)
+        self._owed -= step
+        return at + step
+
+    def _open(self, at: int, end: int) -> int:
         if end - at < FILE_HEADER.size:
             return at
-        head = bytes(data[at : at + FILE_HEADER.size])
+        head = bytes(self._view[at : at + FILE_HEADER.size])
         require_header(head)
+        self._walk.feed(head)
         self._layout = layout_of(FILE_HEADER.unpack(head)[1])
         self._scan.begin(self._layout)
         self._opened = True
         return at + FILE_HEADER.size
 
+    def _records(self, data: bytearray, at: int, end: int) -> int:
+        behind = self._walk.feed_records(data, at, end)
+        if behind == at:
+            return self._record(data, at, end)
+        if self._on_records:
+            self._on_records(self._view[at:behind], self._layout.id_size)
+        return behind
+
     def _record(self, data: bytearray, at: int, end: int) -> int:
+        """The header of a segment, of the end, or of what is cut."""
         body = at + RECORD_HEADER.size
         if end < body:
             return at
@@ -127,16 +149,14 @@ class HeapStream:
         tag, _micros, size = RECORD_HEADER.unpack_from(data, at)
         if tag in _HEAPS:
             self._segment_end = self._base + body + size
-            return body
-        if tag not in _TAGS:
+        elif tag not in _TAGS:
             raise wrong(self._base + at, f"no record begins with 0x{tag:02x}, which stands")
-        if tag not in self._wanted or size > _RECORD_LIMIT_BYTES:
-            self._owed, self._zeroes = size, False
-            return body
-        if end - body < size:
+        elif self._on_records and size <= _RECORD_LIMIT_BYTES and end < body + size:
             return at
-        self._on_record(Tag(tag), bytes(data[body : body + size]), self._layout.id_size)
-        return body + size
+        else:
+            self._owed, self._zeroes = size, False
+        self._walk.feed(self._view[at:body])
+        return body
 
     def _sub_records(self, data: bytearray, at: int, end: int) -> int:
         limit = self._segment_end - self._base
@@ -153,7 +173,7 @@ class HeapStream:
             return self._class(data, behind, there, limit)
         if self._scan.fault:
             raise wrong(self._base + behind, f"{self._scan.fault} begins")
-        if data[behind] == INSTANCE_DUMP:  # one that is to be there whole
+        if self._scan.waits:
             if there == limit:
                 raise self._beyond(behind)
             return behind

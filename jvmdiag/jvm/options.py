@@ -70,7 +70,7 @@ def mask_option(option: str) -> str:
     or a plain word of Tomcat's own, agent arguments, and user names and passwords in URLs."""
     if option.startswith("-D") and "=" in option:
         name, _, value = option[2:].partition("=")
-        return option if _harmless(name, value) else f"-D{name}=***"
+        return f"-D{name}={mask_property(name, value)}"
     if option.startswith(("-javaagent:", "-agentlib:", "-agentpath:")) and "=" in option:
         return option.partition("=")[0] + "=***"
     if option.startswith(("-XX:OnError=", "-XX:OnOutOfMemoryError=")):
@@ -78,9 +78,14 @@ def mask_option(option: str) -> str:
     return _USER_INFO.sub("***", option)
 
 
+def mask_property(name: str, value: str) -> str:
+    """The value of a system property, hidden where it may be a secret: by the rule of `mask_option`."""
+    return value if _harmless(name, value) else "***"
+
+
 _HARMLESS = re.compile(
     r"((java|catalina|sun|jdk|awt|ignore\.endorsed|org\.apache\.(catalina|juli))\b[\w.]*"
-    r"|file\.encoding|user\.(timezone|language|country|region|dir|home|name))\Z"
+    r"|os\.(name|arch|version)|(file|path|line)\.separator|(file|native|stdout|stderr)\.encoding|user\.(timezone|language|country|region|dir|home|name))\Z"
 )
 
 

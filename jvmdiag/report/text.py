@@ -160,10 +160,10 @@ def fetched_text(fetched: Fetched) -> str:
 def redacted_text(redacted: Redacted) -> str:
     """What went, what it came to, and what one must know who gives it away."""
     kept = redacted.artifact
-    arrays = "byte[] and char[]" if redacted.redaction.value == "strings" else "all primitive arrays"
-    what = f"{arrays}, primitive fields" if redacted.fields else arrays
     stored = f"{size(kept.raw_bytes)}, stored as {size(kept.stored_bytes)} ({kept.codec})"
-    return (
-        f"zeroed: {what}; {stored} in {duration(redacted.total_s)}; {witnesses_line(kept)}\n"
-        "not zeroed: names of classes, methods and fields, and string constants of class files"
-    )
+    done = f"{redacted.what}; {stored} in {duration(redacted.total_s)}; {witnesses_line(kept)}"
+    if kept.kind != "heap dump":
+        return f"{done}\nnot hidden: names of classes, methods and files, addresses"
+    if redacted.names:
+        return f"{done}\nnot hidden: names that are the JDK's own"
+    return f"{done}\nnot zeroed: names of classes, methods and fields, and string constants of class files"

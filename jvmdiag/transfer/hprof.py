@@ -40,6 +40,8 @@ _TAGS = frozenset(int(tag) for tag in Tag)
 _HEAP_DUMP = int(Tag.HEAP_DUMP)
 _SEGMENT = int(Tag.HEAP_DUMP_SEGMENT)
 _END = int(Tag.HEAP_DUMP_END)
+# Nothing but their number is known of these.
+_PLAIN = _TAGS - {_HEAP_DUMP, _SEGMENT, _END}
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,6 @@ class StructureWalk:
     def feed(self, chunk: bytes | memoryview) -> None:
         """Walk over the next bytes of the file, uncompressed."""
         base, length = self._size, len(chunk)
-        self._size += length
         if len(self._start) < len(MAGIC):
             self._start += bytes(chunk[: len(MAGIC) - len(self._start)])
         at = 0
@@ -95,9 +96,24 @@ class StructureWalk:
                 at += step
             elif self._head or not self._opened or length - at < RECORD_HEADER.size:
                 at = self._gather(chunk, at, base)
+            elif (behind := self._over_plain(chunk, at, length)) > at:
+                at = behind
             else:
                 self._record(base + at, *RECORD_HEADER.unpack_from(chunk, at))
                 at += RECORD_HEADER.size
+        self._size = base + length
+
+    def feed_records(self, data: bytes | bytearray | memoryview, at: int, end: int) -> int:
+        """Walk over the whole records that begin at `at` of `data`, up to a segment, HEAP_DUMP_END, what does not
+        exist or what `end` cuts; the place behind them. Only where the walk stands between two records."""
+        behind = self._over_plain(data, at, end)
+        self._size += behind - at
+        return behind
+
+    def skip(self, size: int) -> None:
+        """Walk over as many bytes of the body of the last record that was fed."""
+        self._body_left -= size
+        self._size += size
 
     @property
     def starts_as_hprof(self) -> bool:
@@ -119,6 +135,22 @@ class StructureWalk:
             heap_bytes=self._heap_bytes,
             size_bytes=self._size,
         )
+
+    def _over_plain(self, data: bytes | bytearray | memoryview, at: int, end: int) -> int:
+        if self._tag == _END:
+            return at
+        unpack, head, plain = RECORD_HEADER.unpack_from, RECORD_HEADER.size, _PLAIN
+        count, last = 0, self._tag
+        while (body := at + head) <= end:
+            tag, _micros, size = unpack(data, at)
+            if tag not in plain or body + size > end:
+                break
+            at = body + size
+            count += 1
+            last = tag
+        self._records += count
+        self._tag = last
+        return at
 
     def _gather(self, chunk: bytes | memoryview, at: int, base: int) -> int:
         """Take what is missing of a header that a chunk border cut; act on it when it is whole."""

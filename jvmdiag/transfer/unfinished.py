@@ -26,7 +26,7 @@ class Unfinished:
     """A dump on its way. `manifest` says what is known of it so far; its sums and end are not.
 
     `path` is that of the dump in the JVM's own mount namespace; `nspid` and `start_ticks` are that JVM. `redaction`
-    is what --redact was given.
+    is what --redact was given, and None where nothing is taken out.
     """
 
     schema: str = SCHEMA
@@ -35,6 +35,8 @@ class Unfinished:
     start_ticks: int
     keep: bool = False
     redaction: str | None = None
+    redacts_fields: bool = False
+    redacts_names: bool = False
     reclaimed_bytes: int = 0
     """Of its beginning on the target: there are holes there, and the bytes are here only."""
     manifest: Manifest

@@ -8,7 +8,7 @@ import secrets
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from docker.models.containers import Container
 
 from tests.bench.comparison import FULL, QUICK, Bench, Comparison, Scale
 from tests.bench.forecast import measure_forecasts
+from tests.bench.hprof import measure_passes
 from tests.bench.in_containers import compare_heap_dumps, compare_ps, compare_thread_dumps, pid_of
 from tests.bench.machine import describe_machine, load_average
 from tests.bench.over_ssh import (
@@ -32,8 +33,8 @@ from tests.real.containers import Containers
 from tests.real.engine import CannotHave, Engine
 from tests.real.images import Images, load
 
-# The engine and docs/reference/benchmarks.md are of the other parts alone.
-FORECAST = "forecast"
+# The engine and the page are of the other parts alone.
+FORECAST, HPROF = "forecast", "hprof"
 PARTS = ("startup", "container", "heap", "ssh")
 # The load program's heap dump is about that much for each of its --megabytes.
 _DUMP_BYTES_PER_MEGABYTE = 1_700_000
@@ -44,15 +45,18 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a heap of 256 MiB and fewer rounds")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every run there")
     parser.add_argument(
-        "--only", choices=(*PARTS, FORECAST), action="append", help="one part; may be repeated"
+        "--only", choices=(*PARTS, FORECAST, HPROF), action="append", help="one part; may be repeated"
     )
+    parser.add_argument("--dump", type=Path, metavar="FILE", help="a plain heap dump for --only hprof")
     given = parser.parse_args()
-    if FORECAST in (given.only or ()) and len(given.only) > 1:
-        parser.error("the forecast is measured alone")
+    if {FORECAST, HPROF} & {*(given.only or ())} and len(given.only) > 1:
+        parser.error(f"{FORECAST} and {HPROF} are measured alone")
     scale = QUICK if given.quick else FULL
     try:
         if given.only == [FORECAST]:
-            return _forecasts(given.json, quick=given.quick)
+            return _alone(given.json, lambda folder: measure_forecasts(folder, quick=given.quick))
+        if given.only == [HPROF]:
+            return _alone(given.json, lambda folder: measure_passes(folder, given.dump, quick=given.quick))
         comparisons, facts = _measure(scale, given.only or PARTS)
     except (BenchFailed, CannotHave) as error:
         sys.stderr.write(f"{error}\n")
@@ -64,9 +68,9 @@ def main() -> int:
     return 0
 
 
-def _forecasts(raw: Path | None, *, quick: bool) -> int:
+def _alone(raw: Path | None, measure: Callable[[Path], tuple[str, str]]) -> int:
     with tempfile.TemporaryDirectory(prefix="jvmdiag-bench-") as folder:
-        tables, runs = measure_forecasts(Path(folder), quick=quick)
+        tables, runs = measure(Path(folder))
     print(tables)
     if raw:
         raw.write_text(runs, encoding="utf-8")

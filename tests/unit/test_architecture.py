@@ -63,8 +63,9 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "paramiko": ("hosts/ssh", "hosts/fastpipe.py"),
     "isal": ("transfer/codec.py",),
     "zstandard": ("transfer/codec.py",),
-    "numba": ("hprof/kernel.py",),  # only where it is installed and worth its start
-    "numpy": ("hprof/kernel.py",),
+    "numba": ("hprof/loops.py",),  # only where it is installed and worth its start
+    "llvmlite": ("hprof/loops.py",),
+    "numpy": ("hprof/kernel.py", "hprof/loops.py"),
     "typer": ("cli/",),
     "tqdm": ("cli/progress.py",),
     "gevent": ("load/recorder.py",),

@@ -90,12 +90,34 @@ public final class Load {
         }
     }
 
-    /** The text in each form in which a heap holds text. */
+    /** The text in each form in which a heap holds text, each with a word behind it that says which. */
     private static void plant(String secret) {
-        if (secret != null) {
-            SECRETS.put("string", secret);
-            SECRETS.put("bytes", secret.getBytes(StandardCharsets.UTF_8));
-            SECRETS.put("chars", secret.toCharArray());
+        if (secret == null) {
+            return;
+        }
+        SECRETS.put("string", secret + "/string");
+        SECRETS.put("latin1", secret.replaceAll("[^ -~]", "") + "/latin1");
+        SECRETS.put("bytes", (secret + "/bytes").getBytes(StandardCharsets.UTF_8));
+        SECRETS.put("chars", (secret + "/chars").toCharArray());
+        SECRETS.put("interned", (secret + "/interned").intern());
+        SECRETS.put("codepoints", (secret + "/codepoints").codePoints().toArray());
+        SECRETS.put("field", new Card(secret));
+        SECRETS.put("constant", "C0nstant/of-a-class-file");
+        start(secret + "/thread", Load::waitForever);
+    }
+
+    /** The first eight bytes of a text, as numbers in fields. */
+    private static final class Card {
+        static long lastNumber;
+        final long number;
+
+        Card(String text) {
+            long bytes = 0;
+            for (int i = 0; i < 8; i++) {
+                bytes = bytes << 8 | text.charAt(i) & 0xff;
+            }
+            number = bytes;
+            lastNumber = bytes + 1;
         }
     }
 

@@ -94,6 +94,9 @@ def test_a_bad_target_is_a_mistake_with_a_way_out_and_no_traceback(tmp_path: Pat
         (("threaddump", "web", "--count", "many"), "--count"),
         (("threaddump", "web", "--compress", "rar"), "--compress 'rar' is none"),
         (("jcmd", "web", "--verbose", "help"), "options of jvmdiag come before TARGET"),
+        (("jcmd", "web", "VM.info", "--redact"), "options of jvmdiag come before TARGET"),
+        (("redact", "x.hprof", "--redact", "keep:("), "no regular expression"),
+        (("redact", "x.hprof", "--redact", "some"), "strings, all, keep:REGEX"),
         (("jcmd", "ssh://ops:hunter2@app1", "help"), "a password does not belong"),
     ],
 )

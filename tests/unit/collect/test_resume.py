@@ -15,7 +15,8 @@ from jvmdiag.collect.job import Job, Journal, Progress
 from jvmdiag.collect.resume import Found, Unreadable, resume_dump, unfinished_in
 from jvmdiag.errors import DumpIncomplete, NoSuchFile, OutputExists, VerificationFailed
 from jvmdiag.hosts.local import LocalHost
-from jvmdiag.hprof.redact import Redaction, Redactor
+from jvmdiag.hprof.redact import Redactor
+from jvmdiag.hprof.rules import Rules
 from jvmdiag.target import LocalTarget
 from jvmdiag.transfer import codec, recover
 from jvmdiag.transfer.codec import Codec, Members, read_raw
@@ -221,12 +222,18 @@ def test_one_that_is_being_written_is_left_alone(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("cut", [0.1, 0.5, 0.9])
-def test_a_redacted_one_is_gone_on_with_redacted(desk: Desk, cut: float) -> None:
-    redactor = Redactor(Redaction.STRINGS)
+@pytest.mark.parametrize(
+    ("rule", "fields", "names"),
+    [("strings", False, False), ("keep:[a-z]+", True, False), ("all", True, True)],
+)
+def test_a_redacted_one_is_gone_on_with_redacted(
+    desk: Desk, cut: float, rule: str, fields: bool, names: bool
+) -> None:
+    redactor = Redactor(Rules.parse(rule, fields=fields, names=names))
     clean = redactor.feed(DUMP) + redactor.finish()
     assert clean != DUMP
     partial = stored(clean)
-    desk.left(partial[: int(len(partial) * cut)], redaction="strings")
+    desk.left(partial[: int(len(partial) * cut)], redaction=rule, redacts_fields=fields, redacts_names=names)
     assert b"".join(read_raw(desk.resume().artifact.path)) == clean
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from jvmdiag.collect.job import Job, Journal
 from jvmdiag.collect.threads import ThreadDump, ThreadDumpRequest, _Sampler
 from jvmdiag.errors import AttachRefused, DumpIncomplete
 from jvmdiag.target import DockerTarget
+from jvmdiag.transfer.manifest import manifest_path, read_manifest
 from jvmdiag.transfer.verify import verify_file
 from tests.unit.capture.test_threads import DUMPS
 from tests.unit.jvm.probe_case import the_jvm_of
@@ -38,10 +40,10 @@ class Scripted(Speaker):
         return answer
 
 
-def sampler(output: Path, count: int = 1) -> tuple[_Sampler, list[ThreadDump]]:
+def sampler(output: Path, count: int = 1, *, redact: bool = False) -> tuple[_Sampler, list[ThreadDump]]:
     heard: list[ThreadDump] = []
     job = Job(DockerTarget("web"), output=output)
-    request = ThreadDumpRequest(count, 0)
+    request = ThreadDumpRequest(count, 0, redact=redact)
     scene = in_a_container(the_jvm_of("tomcat-inside"))
     return _Sampler(job, request, Journal(), heard.append, scene, print), heard
 
@@ -92,3 +94,15 @@ def test_what_was_taken_before_all_rungs_were_refused_stays(tmp_path: Path) -> N
         samples.all_of(Scripted("direct", [WHOLE, AttachRefused("its /tmp was cleaned")]))
     [kept] = heard
     assert verify_file(kept.artifact.path).ok
+
+
+def test_names_of_threads_are_the_same_ones_in_all_samples(tmp_path: Path) -> None:
+    heads = [b'"secret-1" #7 prio=5\n"other" #8 prio=5\n', b'"other" #8 prio=5\n"secret-1" #7 prio=5\n']
+    dumps = [WHOLE.replace(b"\n\nJNI", b"\n" + head + b"\nJNI") for head in heads]
+    taken = sampler(tmp_path, 2, redact=True)[0].all_of(Scripted("direct", dumps))
+    texts = [gzip.decompress(Path(one.artifact.path).read_bytes()) for one in taken]
+    assert b"secret" not in b"".join(texts)
+    assert [text.count(b'"group-1-1" #7') for text in texts] == [1, 1]
+    assert [text.count(b'"group-2-1" #8') for text in texts] == [1, 1]
+    notes = read_manifest(manifest_path(taken[0].artifact.path)).notes
+    assert any(note.startswith("redacted: names of threads") for note in notes)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from jvmdiag.hprof.careful import CarefulZeroing
 from jvmdiag.hprof.choose import size_to_come, tally_for, zeroing_for
-from jvmdiag.hprof.layout import Kind
+from jvmdiag.hprof.rules import Rules
 from jvmdiag.hprof.scan import PythonTally, PythonZeroing
 
 HERE = find_spec("numba") is not None
@@ -18,13 +19,19 @@ HERE = find_spec("numba") is not None
 
 def test_small_dumps_are_for_pure_python() -> None:
     assert isinstance(tally_for(199_999_999), PythonTally)
-    assert isinstance(zeroing_for(frozenset(), 0), PythonZeroing)
+    assert isinstance(zeroing_for(Rules(), 0), PythonZeroing)
+    assert isinstance(zeroing_for(Rules(fields=True), 0), CarefulZeroing)
 
 
 @pytest.mark.skipif(not HERE, reason="the extra `fast` is not installed")
 def test_large_ones_are_for_compiled_code_where_it_is_there() -> None:
     assert type(tally_for(200_000_000)).__name__ == "KernelTally"
-    assert type(zeroing_for(frozenset({Kind.BYTE}), 1 << 40)).__name__ == "KernelZeroing"
+    assert type(zeroing_for(Rules(), 1 << 40)).__name__ == "KernelZeroing"
+    assert type(zeroing_for(Rules(fields=True), 1 << 40)).__name__ == "KernelZeroing"
+
+
+def test_texts_are_looked_at_in_pure_python() -> None:
+    assert isinstance(zeroing_for(Rules.parse("keep:.*"), 1 << 40), CarefulZeroing)
 
 
 def test_without_the_extra_large_ones_are_for_pure_python_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import struct
 import tracemalloc
 from collections.abc import Iterator
 
@@ -13,7 +15,7 @@ from jvmdiag.hprof.reader import read_records
 from jvmdiag.hprof.scan import PythonTally, PythonZeroing
 from jvmdiag.hprof.stream import HeapStream
 from jvmdiag.transfer.hprof import RECORD_HEADER, Tag
-from tests.hprof_bytes import END, Writer, cut_into, header, heap_dump, record, segment
+from tests.hprof_bytes import END, LINE, POINT, POINTS, Writer, cut_into, header, heap_dump, record, segment
 from tests.unit.hprof.dumps import damaged, says
 from tests.unit.hprof.scans import passed
 
@@ -21,16 +23,40 @@ ID_SIZES = pytest.mark.parametrize("id_size", [4, 8])
 
 
 @ID_SIZES
-def test_wanted_records_are_handed_out_whole(id_size: int) -> None:
-    dump = heap_dump(id_size)
+def test_records_before_the_heap_are_handed_out_whole(id_size: int) -> None:
+    dump, w = heap_dump(id_size), Writer(id_size)
+    names = w.named(POINT, 1, "a/Point") + w.named(LINE, 2, "a/Line") + w.named(POINTS, 3, "[La/Point;")
     for size in (1, 7, 5000):
-        got: list[tuple[Tag, bytes, int]] = []
-        stream = HeapStream(PythonTally(), frozenset({Tag.UTF8}), lambda *one: got.append(one))  # noqa: B023
+        got: list[bytes] = []
+        stream = HeapStream(PythonTally(), lambda records, _id_size: got.append(bytes(records)))  # noqa: B023
         for chunk in cut_into(dump, size):
             stream.feed(chunk)
-        w = Writer(id_size)
-        names = ((1, b"a/Point"), (2, b"a/Line"), (3, b"[La/Point;"))
-        assert got == [(Tag.UTF8, w.id(number) + name, id_size) for number, name in names]
+        assert b"".join(got) == names + record(Tag.TRACE, struct.pack(">III", 1, 0, 0))
+
+
+def test_what_is_changed_in_a_record_that_is_handed_out_is_changed_in_the_file() -> None:
+    def shout(records: memoryview, _id_size: int) -> None:
+        records[:] = bytes(records).upper()
+
+    stream = HeapStream(PythonTally(), shout)
+    out = b"".join([stream.feed(chunk) for chunk in cut_into(heap_dump(), 50)])
+    assert out == heap_dump().replace(b"a/Point", b"A/POINT").replace(b"a/Line", b"A/LINE").replace(
+        b"[La/POINT;", b"[LA/POINT;"
+    )
+
+
+@ID_SIZES
+@pytest.mark.parametrize("most", [1, 7, 200, 1 << 20])
+def test_a_file_passes_as_its_chunks_do(id_size: int, most: int) -> None:
+    class Dribbling(io.BytesIO):
+        def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
+            return super().readinto(buffer[:most])
+
+    dump = heap_dump(id_size)
+    stream = HeapStream(PythonZeroing(frozenset({Kind.CHAR})))
+    out = b"".join(map(bytes, stream.over_file(Dribbling(dump))))
+    stream.finish()
+    assert out == passed(PythonZeroing(frozenset({Kind.CHAR})), [dump])
 
 
 def test_no_more_is_held_back_than_a_head() -> None:

@@ -15,7 +15,6 @@ from jvmdiag.collect.heap import HeapDumpTaken
 from jvmdiag.collect.listing import Listed, Listing
 from jvmdiag.collect.redact import Redacted
 from jvmdiag.collect.threads import ThreadDump
-from jvmdiag.hprof.redact import Redaction
 from jvmdiag.model import Artifact, Forecast, LeftBehind, Vm, Witness
 from jvmdiag.report.text import (
     dry_run_text,
@@ -171,10 +170,10 @@ def test_a_fetched_file_shows_what_was_noticed() -> None:
 
 
 def test_of_a_redacted_dump_is_said_what_went_and_what_did_not() -> None:
-    redacted = Redacted(KEPT, "web.hprof", "c" * 64, Redaction.ALL, True, 2.5)
+    redacted = Redacted(KEPT, "web.hprof", "c" * 64, "all", True, False, "all arrays zeroed", 2.5)
     zeroed, kept = redacted_text(redacted).splitlines()
-    assert "all primitive arrays, primitive fields; 900 MB, stored as 300 MB (gzip) in 2.5 s" in zeroed
+    assert "all arrays zeroed; 900 MB, stored as 300 MB (gzip) in 2.5 s" in zeroed
     assert "string constants" in kept
-    assert "byte[] and char[]; " in redacted_text(
-        replace(redacted, redaction=Redaction.STRINGS, fields=False)
-    )
+    assert "string constants" not in redacted_text(replace(redacted, names=True))
+    threads = replace(redacted, artifact=replace(KEPT, kind="thread dump"))
+    assert "not hidden: names of classes" in redacted_text(threads)

@@ -65,6 +65,9 @@ def test_one_byte_more_is_not_complete() -> None:
     found = walked(dump + b"\0")
     assert not found.complete
     assert walked(dump + make.END).detail == f"there is more at offset {len(dump):,}, behind HEAP_DUMP_END"
+    more = walked(dump + make.utf8(9, "more") + make.END)
+    assert not more.complete
+    assert more.detail == f"there is more at offset {len(dump):,}, behind HEAP_DUMP_END"
 
 
 def test_a_flipped_bit_in_any_length_is_noticed() -> None:
