@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from jvmdiag.hprof import histogram_of_file, read_dump
 from jvmdiag.hprof.records import ClassDump, InstanceDump, Segment
 from tests.real.fixtures import RunContainer
 from tests.real.images import load
-from tests.real.jvmdiag import jvmdiag, text_of
+from tests.real.jvmdiag import Running, jvmdiag, text_of, wait_for_partial
 from tests.real.test_heapdump import JVMS, dump
 
 # It is of UTF-16 for a JVM. Of a -D value and of the environment all is Latin-1.
@@ -47,11 +48,11 @@ def found(raw: bytes) -> list[str]:
     return [kind for kind, content in EVERYTHING.items() if content in raw]
 
 
-def loaded(run_container: RunContainer, image: str) -> Container:
+def loaded(run_container: RunContainer, image: str, *more: str) -> Container:
     java = (f"-Ddb.password={PROPERTY}", "-Dfile.encoding=UTF-8", "-Dsun.jnu.encoding=UTF-8")
     environment = {"LC_ALL": "C.UTF-8", "DB_TOKEN": VARIABLE, "JAVA_TOOL_OPTIONS": f"-Dtool={VARIABLE}"}
     return run_container(
-        image, command=load("--secret", WIDE, "--threads", "1", java=java), environment=environment
+        image, command=load("--secret", WIDE, "--threads", "1", *more, java=java), environment=environment
     )
 
 
@@ -94,6 +95,29 @@ def test_each_secret_goes_by_the_rules_that_say_so(
         assert found(redacted_raw(plain, *options, home=tmp_path)) == list(expected), options
     kept = redacted_raw(plain, "--redact", "keep:.*/(chars|string)", "--fields", home=tmp_path)
     assert found(kept) == ["String, UTF-16", "char[]", *CONSTANTS]
+
+
+@pytest.mark.parametrize("image", ["jvm17", "jvm25"])
+def test_a_dump_is_redacted_before_a_byte_of_it_is_written_here(
+    run_container: RunContainer, image: str, tmp_path: Path
+) -> None:
+    """Also what a killed jvmdiag leaves holds nothing, and is gone on with by the same rules."""
+    container = loaded(run_container, image, "--megabytes", "200")
+    out = tmp_path / "out"
+    rules = ("--redact", "all", "--redact-fields", "--redact-names")
+    whole = dump(container, *rules, home=tmp_path)["artifact"]
+    assert found(raw_of(Path(whole["path"]))) == []
+    words = ("heapdump", str(container.name), "--yes", "--compress", "none", *rules, "-o", str(out))
+    running = Running(*words, home=tmp_path)
+    partial = wait_for_partial(out, 1)
+    running.signal(signal.SIGKILL)
+    running.end()
+    assert found(partial.read_bytes()) == []
+    resumed = jvmdiag("resume", str(out), "--json", home=tmp_path)
+    assert resumed.exit_code == 0, resumed.err
+    path = Path(resumed.document["dumps"][0]["artifact"]["path"])
+    assert found(path.read_bytes()) == []
+    assert sum(row.instances for row in histogram_of_file(path)) > 1000
 
 
 @pytest.mark.parametrize("image", JVMS)
