@@ -108,7 +108,8 @@ def wait_for_partial(directory: Path, size_bytes: int, timeout_s: float = 20.0) 
     """The .partial file in `directory` once it holds that much."""
     until = time.monotonic() + timeout_s
     while time.monotonic() < until:
-        for path in directory.glob("*.partial"):
+        # Those with a dot are of documents on their way.
+        for path in directory.glob("[!.]*.partial"):
             with contextlib.suppress(FileNotFoundError):
                 if path.stat().st_size >= size_bytes:
                     return path
