@@ -12,7 +12,19 @@ from typing import Annotated, Any
 import typer
 
 from jvmdiag import __version__
-from jvmdiag.cli import check, fetch, heapdump, histogram, jcmd, ps, redact, rehearse, threaddump, verify
+from jvmdiag.cli import (
+    check,
+    fetch,
+    heapdump,
+    histogram,
+    jcmd,
+    ps,
+    redact,
+    rehearse,
+    sweep,
+    threaddump,
+    verify,
+)
 from jvmdiag.cli.console import Console
 from jvmdiag.cli.stopping import check as check_stopped
 from jvmdiag.cli.stopping import stopped_by
@@ -46,6 +58,7 @@ for name, module in (
     ("fetch", fetch),
     ("redact", redact),
     ("rehearse", rehearse),
+    ("sweep", sweep),
 ):
     app.command(name, epilog=module.EXAMPLE, **getattr(module, "SETTINGS", {}))(module.command)
 

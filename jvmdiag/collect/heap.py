@@ -16,6 +16,7 @@ from jvmdiag.capture.heap import HeapDump, JvmSays
 from jvmdiag.collect.job import Job, Journal, Progress, file_name, moment_of, now
 from jvmdiag.collect.keep import Origin, add_cost, artifact, require_agreement, write_account
 from jvmdiag.collect.price import NO_TERMS, Offer, Terms, agree, remember
+from jvmdiag.collect.recording import recorded
 from jvmdiag.collect.scene import open_scene, see
 from jvmdiag.collect.watching import cost_of_all, watch
 from jvmdiag.errors import ReadOnlyTarget, Stopped
@@ -127,6 +128,7 @@ class _Taking:
                 reopen=lambda: reopen(self.job, self.journal, self.scene, stack),
                 written=self.progress.written if (self.scene.jvm.major or 0) >= 22 else None,
             )
+            stack.enter_context(recorded(self.job, self.scene, dump, sink.partial, self.progress.warn))
             metered.read_ahead()
             with self._cleaning(dump):
                 self.progress.expect(offer.price.estimate_bytes)

@@ -50,9 +50,9 @@ HOST_MODULES: dict[str, frozenset[str]] = {
     "jvm": frozenset({"base", "place"}),
     "attach": frozenset({"base", "place", "local"}),
     "capture": frozenset({"base"}),
-    "impact": frozenset({"base"}),
+    "impact": frozenset({"base", "runner"}),
     "load": frozenset({"uninterrupted"}),
-    "collect": frozenset({"base", "access", "place", "opening", "chunks"}),
+    "collect": frozenset({"base", "access", "place", "opening", "chunks", "runner", "sidecars"}),
     "cli": frozenset({"access", "place", "opening"}),
 }
 # Where each foreign package is imported when the program runs; a module by its path, a room by its folder.
