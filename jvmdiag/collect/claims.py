@@ -53,8 +53,8 @@ def claims_of_manifests(files: Sequence[Path], directory: Path | None) -> tuple[
     Raises NotADump and NoSuchFile for one that was named and is none; in the directory such are passed over.
     """
     claims: list[Claim] = []
-    for file in files:
-        claims += _of_manifest(file, read_manifest(_manifest_at(file)))
+    for file in map(_manifest_at, files):
+        claims += _of_manifest(file, read_manifest(file))
     for file in sorted(directory.glob(_MANIFESTS)) if directory else ():
         with suppress(IntegrityError):
             claims += _of_manifest(file, read_manifest(file))

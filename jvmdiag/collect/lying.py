@@ -73,24 +73,27 @@ class _Looking:
                 asked[self._reach(claim, jvm)].append(claim)
         folders = self._folders()
         named = {claim.path for claim in claims} | set(self.busy)
+        others: dict[tuple[str, str], Thing] = {}
         for reach in dict.fromkeys((*asked, *folders)):
             there = look_at(reach, [claim.path for claim in asked.get(reach, ())], folders.get(reach, ()))
             yield from self._ours(reach, asked.get(reach, ()), there.named)
-            yield from self._others(there.others, named)
+            # JVMs of two users have one /tmp.
+            others |= {(reach.prefix, one.where): Thing(one) for one in self._others(there.others, named)}
+        yield from others.values()
 
     def _ours(self, reach: Reach, claims: Sequence[Claim], lying: Sequence[Lying]) -> Iterator[Thing]:
         for claim in claims:
-            beside = [one for one in lying if one.path.startswith(claim.path)]
+            beside = [one for one in lying if _is_of(one.path, claim.path)]
             jvm = self._jvm_of(claim)
             uids = {*(() if claim.uid is None else (claim.uid,)), *((jvm.owner.uid,) if jvm else ())}
             by_path = {one.path: one for one in beside}
             for found in judged(claim, beside, frozenset(uids)):
                 yield Thing(found, reach, by_path[found.where])
 
-    def _others(self, lying: Sequence[Lying], named: Collection[str]) -> Iterator[Thing]:
+    def _others(self, lying: Sequence[Lying], named: Collection[str]) -> Iterator[Leftover]:
         for one in lying:
-            if not any(one.path == path or one.path.startswith(f"{path}.p") for path in named):
-                yield Thing(of_others(self.target, one))
+            if not any(_is_of(one.path, path) for path in named):
+                yield of_others(self.target, one)
 
     def _jvm_of(self, claim: Claim) -> Jvm | None:
         """The JVM of the claim's record, where it still is the same process."""
@@ -142,6 +145,11 @@ class _Looking:
                 found[of_it] = tuple(dict.fromkeys((*found.get(of_it, ()), *candidates(jvm, None))))
         inside = isinstance(self.place, ContainerPlace)
         return found or {self._general(ROOT if inside else None): _WHERE_DUMPS_ARE}
+
+
+def _is_of(path: str, claimed: str) -> bool:
+    """Whether it is the path that is claimed, or a part that a JVM writes beside it."""
+    return path == claimed or path.startswith(f"{claimed}.p")
 
 
 def _owner(claim: Claim) -> Owner | None:

@@ -88,10 +88,9 @@ def _triggers(jvm: Jvm) -> tuple[Made, ...]:
     """The files that make a JVM listen: none where it does. One that lies there before is not ours."""
     if jvm.attach_listening:
         return ()
-    folders = ("/tmp", jvm.cwd.rstrip("/"))
-    paths = [f"{folder}/.attach_pid{jvm.nspid}" for folder in folders if "\n" not in folder]
-    absolute = (path for path in dict.fromkeys(paths) if path.startswith("/") and path != jvm.stale_trigger)
-    return tuple(Made(TRIGGER, path) for path in absolute)
+    folders = [folder for folder in ("/tmp", jvm.cwd) if folder.startswith("/") and "\n" not in folder]
+    paths = dict.fromkeys(f"{folder.rstrip('/')}/.attach_pid{jvm.nspid}" for folder in folders)
+    return tuple(Made(TRIGGER, path) for path in paths if path != jvm.stale_trigger)
 
 
 def _record(

@@ -33,7 +33,7 @@ class Swept:
 
 @dataclass(frozen=True)
 class Broom:
-    """How to sweep. `choose` is shown everything and returns what is to be removed; with `only_look` it is not asked."""
+    """How to sweep. `choose` is shown everything and returns what is to go; with `only_look` it is not asked."""
 
     journal: Journal
     choose: Choose
