@@ -116,7 +116,7 @@ class _Taking:
 
     def _take(self, metered: MeteredSpeaker, offer: Offer, path: str, started: datetime) -> HeapDumpTaken:
         clock = time.monotonic()
-        name = file_name(self.job.target, "heap", started, ".hprof") + self.job.codec.suffix
+        name = file_name(self.job.target, "heap", started, ".hprof") + self.job.suffix
         with ExitStack() as stack:
             stack.enter_context(self._lock(metered))
             sink = stack.enter_context(PartialFile(self.job.output, name))
@@ -159,7 +159,9 @@ class _Taking:
         walk = StructureWalk()
         # Closed here and now: a stream that is left to the garbage collector leaves its far end running.
         with contextlib.closing(dump.chunks()) as chunks:
-            pumped = pump(chunks, sink, self.job.codec, walk=walk, advance=self.progress.advance)
+            pumped = pump(
+                chunks, sink, self.job.codec, walk=walk, advance=self.progress.advance, seal=self.job.seal
+            )
         says, structure = dump.says(), walk.finish()
         witnesses = (
             Witness("exit status", True, "the far end read the file to its end"),

@@ -14,6 +14,7 @@ from jvmdiag.hosts.base import Recorder
 from jvmdiag.model import CommandRecord
 from jvmdiag.target import Target, file_stem
 from jvmdiag.transfer.codec import Codec
+from jvmdiag.transfer.seal import SUFFIX, Seal
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,13 @@ class Job:
     output: Path = Path()
     codec: Codec = Codec.GZIP
     timeout_s: float = 30.0
+    seal: Seal | None = None
+    """For whom the files are encrypted."""
+
+    @property
+    def suffix(self) -> str:
+        """What the name of a file ends with: how it is packed, and that it is sealed."""
+        return self.codec.suffix + (SUFFIX if self.seal else "")
 
 
 class Journal:

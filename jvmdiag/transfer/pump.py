@@ -11,6 +11,7 @@ from typing import Generic, Protocol, TypeVar
 
 from jvmdiag.transfer.codec import BLOCK_BYTES, Codec, compressor
 from jvmdiag.transfer.hprof import StructureWalk
+from jvmdiag.transfer.seal import Seal, sealed
 
 # Blocks are of 1 to 2 MiB; two queues hold the same ones, and a third what became of them.
 _QUEUED_BLOCKS = 4
@@ -40,6 +41,7 @@ def pump(
     *,
     walk: StructureWalk | None,
     advance: Callable[[int], None],
+    seal: Seal | None = None,
 ) -> Pumped:
     """Move `chunks` to `sink` and say what passed; whether it is whole is for the witnesses to say.
 
@@ -48,7 +50,7 @@ def pump(
     What any of them raises is raised here, and no thread is left behind; a reader that waits for
     its next chunk is not disturbed before that comes.
     """
-    line = _Line(sink, codec, walk)
+    line = _Line(sink, codec, walk, seal)
     try:
         line.start()
         for block in _blocks(chunks, advance):
@@ -133,11 +135,13 @@ class _Line:
     check: the raw sum and the walk. compress: feeds store. store: the stored sum and the sink.
     """
 
-    def __init__(self, sink: Sink, codec: Codec, walk: StructureWalk | None) -> None:
+    def __init__(
+        self, sink: Sink, codec: Codec, walk: StructureWalk | None, seal: Seal | None = None
+    ) -> None:
         self._sink = sink
         self._walk = walk
-        self._compressor = compressor(codec)
-        self._as_is = codec is Codec.NONE
+        self._compressor = sealed(compressor(codec), seal)
+        self._as_is = codec is Codec.NONE and seal is None
         self._raw, self._stored = hashlib.sha256(), hashlib.sha256()
         self._raw_bytes = self._stored_bytes = 0
         self._failure: BaseException | None = None

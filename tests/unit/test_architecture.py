@@ -63,6 +63,7 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "paramiko": ("hosts/ssh", "hosts/fastpipe.py"),
     "isal": ("transfer/codec.py",),
     "zstandard": ("transfer/codec.py",),
+    "pyrage": ("transfer/seal.py",),  # only where something is encrypted
     "numba": ("hprof/kernel.py",),  # only where it is installed and worth its start
     "numpy": ("hprof/kernel.py",),
     "typer": ("cli/",),
