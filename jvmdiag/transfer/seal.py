@@ -160,7 +160,7 @@ class _Thread(threading.Thread):
     def run(self) -> None:
         try:
             self._work(*self._words)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - it is raised again by the thread that reads or writes
             self.failure = error
 
 
@@ -175,7 +175,10 @@ def is_sealed(start: bytes) -> bool:
 
 
 def keys_of(files: tuple[Path, ...]) -> tuple[Any, ...]:
-    """The keys in `files`: of age-keygen, or a private SSH key without a passphrase. Raises BadRequest for a file that holds none, MissingExtra."""
+    """The keys in `files`: of age-keygen, or a private SSH key without a passphrase.
+
+    Raises BadRequest for a file that holds none, MissingExtra.
+    """
     return tuple(key for file in files for key in _keys_in(file))
 
 
