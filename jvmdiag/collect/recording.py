@@ -103,14 +103,16 @@ def _record(
     boot: str = "",
     partial: str = "",
 ) -> RunRecord:
-    inside = isinstance(place, ContainerPlace)
+    engine, container = "", ""
+    if isinstance(place, ContainerPlace):
+        engine, container = place.engine.where, place.facts.id
     return RunRecord(
         id=record_id or fresh_id(),
         target=str(job.target),
-        engine=place.engine.where if inside else "",
-        container=place.facts.id if inside else "",
+        engine=engine,
+        container=container,
         boot=boot,
-        jvm=_recorded_jvm(jvm, inside=inside) if jvm else None,
+        jvm=_recorded_jvm(jvm, inside=bool(container)) if jvm else None,
         made=made,
         partial=partial,
         run=this_run(),

@@ -175,8 +175,8 @@ def _jvm(said: Mapping[str, Any]) -> RecordedJvm:
 
 
 def _runner(said: Mapping[str, Any]) -> Runner:
-    names = (_text(said[name]) for name in ("machine", "boot", "pid_ns"))
-    return Runner(*names, int(said["pid"]), int(said["start_ticks"]))
+    machine, boot, pid_ns = (_text(said[name]) for name in ("machine", "boot", "pid_ns"))
+    return Runner(machine, boot, pid_ns, int(said["pid"]), int(said["start_ticks"]))
 
 
 def _text(value: Any) -> str:
