@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -29,7 +30,7 @@ from tests.real.terminal import on_a_terminal
 BIG = load("--megabytes", "300", java=("-Xmx900m",))
 THEIRS = "/tmp/java_pid1.hprof"
 # A directory that a shell would take apart.
-ODD = '/tmp/a dir\'s "$(id)" *'
+ODD = "/tmp/a dir's $(id) *"
 
 
 def killed(home: Path, target: str, *options: str) -> Path:
@@ -73,12 +74,12 @@ def inside(container: Container, script: str, *words: str) -> str:
 
 def kill_the_holder_of_the_lock(container: Container) -> None:
     """The shell that holds it ends with its connection, and takes the file away: unless it is killed itself."""
-    [pid] = [
-        pid
-        for pid, *words in container.top(ps_args="-eo pid,args")["Processes"]
-        if "flock -n 9" in " ".join(words)
-    ]
-    os.kill(int(pid), signal.SIGKILL)
+    container.reload()
+    [lock] = Path(f"/proc/{container.attrs['State']['Pid']}/root/dev/shm").glob(".jvmdiag-*.lock")
+    for fd in Path("/proc").glob("[0-9]*/fd/9"):
+        with contextlib.suppress(OSError):
+            if fd.samefile(lock):
+                os.kill(int(fd.parts[2]), signal.SIGKILL)
 
 
 def theirs(container: Container) -> str:

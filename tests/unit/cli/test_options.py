@@ -120,7 +120,7 @@ def test_a_command_takes_a_target_its_own_options_and_then_the_shared_ones() -> 
     assert list(parameters) == ["target", "own", "output", "compress", "encrypt_to", "timeout_s"]
     assert parameters["timeout_s"].default == 7.5
     assert command.__doc__ == "Its help."
-    command(target="web", own="y", output=Path("out"), compress="none", timeout_s=1.0)
+    command(target="web", own="y", output=Path("out"), compress="none", encrypt_to=None, timeout_s=1.0)
     assert seen == [(Way(target="web", output=Path("out"), compress="none", timeout_s=1.0), "y")]
 
 
