@@ -71,14 +71,16 @@ def _sweep_container(
     """A name may be another container's by now: records are of a container's id."""
     named = [record for record in records if record.target == str(target)]
     swept, seen = [], ""
-    try:
-        with stopped_container(target, job.access, broom.journal) as place:
+    with ExitStack() as stack:
+        try:
+            place = stack.enter_context(stopped_container(target, job.access, broom.journal))
+        except NoSuchTarget:
+            if not named:
+                raise
+        else:
             seen = place.facts.id
             of_it = [record for record in records if record.container == seen]
             swept.append(_sweep(job, place, of_it, claims, broom))
-    except NoSuchTarget:
-        if not named:
-            raise
     for container in dict.fromkeys(record.container for record in named if record.container != seen):
         of_it = [record for record in named if record.container == container]
         swept.append(_sweep_by_id(job, target, container, of_it, broom))
@@ -99,12 +101,15 @@ def _sweep_by_id(
         return Swept(
             str(target), tuple(unseen(claim, why) for record in records for claim in claims_of_record(record))
         )
-    try:
-        with stopped_container(replace(target, container=container), job.access, broom.journal) as place:
-            return _sweep(job, place, records, (), broom)
-    except NoSuchTarget:
-        gone = f"the container {container[:12]} is gone, and what was in it; a file on a volume would still be there"
-        return Swept(str(target), (), _drop(broom, records, gone))
+    with ExitStack() as stack:
+        by_id = replace(target, container=container)
+        try:
+            place = stack.enter_context(stopped_container(by_id, job.access, broom.journal))
+        except NoSuchTarget:
+            gone = f"the container {container[:12]} is gone, and what was in it; a file on a volume is still there"
+            over = [record for record in records if not record.under_way(time.time())]
+            return Swept(str(target), (), _drop(broom, over, gone))
+        return _sweep(job, place, records, (), broom)
 
 
 def _engine_of(job: Job, target: DockerTarget | SshDockerTarget, journal: Journal) -> str:
@@ -125,8 +130,9 @@ def _sweep(
     ours = tuple(claim for claim in without_doubles(claimed) if claim.path not in busy)
     things = [Thing(one) for record in running for one in of_running(record)]
     things += _sidecars(job, place, now_s)
-    things += _looked_at(job, place, ours, busy, broom.journal)
-    after = _carried_out(place, things, broom)
+    with ExitStack() as stack:
+        things += _looked_at(job, place, ours, busy, stack)
+        after = _carried_out(place, things, broom)
     return Swept(str(job.target), after, _dropped(broom, over, after))
 
 
@@ -138,20 +144,19 @@ def _sidecars(job: Job, place: Place, now_s: float) -> Iterator[Thing]:
 
 
 def _looked_at(
-    job: Job, place: Place, claims: Sequence[Claim], busy: set[str], journal: Journal
+    job: Job, place: Place, claims: Sequence[Claim], busy: set[str], stack: ExitStack
 ) -> Sequence[Thing]:
-    """What lies there. Where nobody can look, every claim stays what it is: a word."""
+    """What lies there, to be reached until `stack` is closed. Where nobody can look, a claim stays a word."""
     if isinstance(place, ContainerPlace) and not place.facts.running:
         return [Thing(one) for claim in claims if (one := _in_a_stopped_one(place, claim))]
-    with ExitStack() as stack:
-        try:
-            # Looking must not pull an image.
-            sight = see(place, replace(job.image, pull=False), stack, sudo=job.access.sudo)
-            return look_over(str(job.target), place, sight, claims, busy)
-        except (JvmdiagError, TimeoutError) as error:
-            if not claims:
-                raise
-            return [Thing(unseen(claim, str(error))) for claim in claims]
+    try:
+        # Looking must not pull an image.
+        sight = see(place, replace(job.image, pull=False), stack, sudo=job.access.sudo)
+        return look_over(str(job.target), place, sight, claims, busy)
+    except (JvmdiagError, TimeoutError) as error:
+        if not claims:
+            raise
+        return [Thing(unseen(claim, str(error))) for claim in claims]
 
 
 def _in_a_stopped_one(place: ContainerPlace, claim: Claim) -> Leftover | None:

@@ -18,8 +18,9 @@ import pytest
 from docker.models.containers import Container
 
 from jvmdiag.hosts.runner import this_run
-from jvmdiag.impact.runs import TRIGGER, Made, RecordedJvm, RunRecord, Runs
+from jvmdiag.impact.runs import HEAP_DUMP, TRIGGER, Made, RecordedJvm, RunRecord, Runs
 from tests.real.containers import left_behind, other_containers, snapshot
+from tests.real.engine import Engine
 from tests.real.fixtures import RunContainer
 from tests.real.images import Images, load
 from tests.real.jvmdiag import Run, Running, final_names, jvmdiag, wait_for_partial
@@ -239,22 +240,47 @@ def test_a_sidecar_whose_run_was_killed_before_it_held_it_is_found_by_its_label(
     assert left not in other_containers(container)
 
 
+def keep_record(home: Path, container: Container, made: Made) -> None:
+    """As of a run that was killed before it could do more than write it."""
+    record = RunRecord(
+        id="0123456789abcdef",
+        target=f"docker://{container.name}",
+        container=str(container.id),
+        jvm=RecordedJvm(1, 1, "1001:1001", "Load", own_mounts=False),
+        made=(made,),
+        run=replace(this_run(), start_ticks=1),
+        at_s=time.time(),
+    )
+    Runs(home / ".local" / "state" / "jvmdiag" / "runs").keep(record)
+
+
+def test_a_jvm_that_waits_for_the_reader_of_a_fifo_goes_on_when_it_is_swept(
+    run_container: RunContainer, tmp_path: Path
+) -> None:
+    container = run_container("jvm17")
+    target, fifo = str(container.name), "/tmp/.jvmdiag-0123456789ab.hprof"
+    assert jvmdiag("jcmd", target, "VM.version", home=tmp_path).exit_code == 0
+    before = snapshot(container)
+    keep_record(tmp_path, container, Made(HEAP_DUMP, fifo))
+    done: Any = container.exec_run(["mkfifo", "-m", "600", fifo], user="1001:1001")
+    assert done.exit_code == 0
+    waits = ("jcmd", "--timeout", "1", target, "GC.heap_dump", "-overwrite", fifo)
+    assert jvmdiag(*waits, home=tmp_path).exit_code == 33
+    assert jvmdiag("jcmd", "--timeout", "1", target, "VM.version", home=tmp_path).exit_code == 33
+    swept = sweep(tmp_path, target, "--yes", "--json")
+    assert (swept.exit_code, states(swept)) == (0, {fifo: "removed"}), swept.out
+    assert found(swept)[fifo]["what"] == "FIFO"
+    answer = jvmdiag("jcmd", target, "VM.version", home=tmp_path)
+    assert answer.exit_code == 0, answer.err
+    assert left_behind(container, before) == []
+
+
 def test_a_trigger_goes_only_where_a_record_names_it(run_container: RunContainer, tmp_path: Path) -> None:
     container = run_container("jvm17")
     script = 'umask 077; for f; do : >"$f"; touch -d "2 minutes ago" "$f"; chown 1001:1001 "$f"; done'
     mine, someones = "/tmp/.attach_pid1", "/tmp/.attach_pid77"
     inside(container, script, mine, someones)
-    record = RunRecord(
-        id="0123456789abcdef",
-        target=f"docker://{container.name}",
-        engine="",
-        container=str(container.id),
-        jvm=RecordedJvm(1, 1, "1001:1001", "Load", own_mounts=False),
-        made=(Made(TRIGGER, mine),),
-        run=replace(this_run(), start_ticks=1),
-        at_s=time.time(),
-    )
-    Runs(tmp_path / ".local" / "state" / "jvmdiag" / "runs").keep(record)
+    keep_record(tmp_path, container, Made(TRIGGER, mine))
     run = sweep(tmp_path, str(container.name), "--yes", "--json")
     assert (run.exit_code, states(run)) == (0, {mine: "removed"})
     assert found(run)[someones]["state"] == "others'"
@@ -309,14 +335,28 @@ def test_a_container_of_that_name_that_never_was_is_an_error(
     assert sweep(tmp_path, "no-such-container").exit_code == 10
 
 
-def test_without_a_shell_the_host_looks(run_container: RunContainer, tmp_path: Path) -> None:
-    container = run_container("shellless", command=load("--megabytes", "300", java=("-Xmx900m",)))
+@pytest.mark.parametrize("view", ["host", "inside"])
+def test_without_a_shell_the_host_looks_or_a_sidecar(
+    run_container: RunContainer, images: Images, view: str, tmp_path: Path
+) -> None:
+    container = run_container("shellless", command=BIG)
     before = snapshot(container)
-    killed(tmp_path, str(container.name))
-    until_settled(tmp_path, str(container.name))
-    run = sweep(tmp_path, str(container.name), "--yes", "--whole", "--json")
+    way = (str(container.name), "--view", view, "--jdk-image", images.get("jdk17"))
+    killed(tmp_path, *way)
+    until_settled(tmp_path, *way)
+    run = sweep(tmp_path, *way, "--yes", "--whole", "--json")
     assert (run.exit_code, set(states(run).values())) == (0, {"removed"}), run.out
-    assert left_behind(container, before) == []
+    # What the kill of a sidecar orphans is for the container's PID 1 to reap, and a JVM reaps nobody.
+    assert [left for left in left_behind(container, before) if not is_zombie(left)] == []
+
+
+def is_zombie(left: str) -> bool:
+    """Of a line `process PID NAME`."""
+    kind, _, rest = left.partition(" ")
+    with contextlib.suppress(OSError):
+        stat = Path(f"/proc/{rest.partition(' ')[0]}/stat").read_text()
+        return kind == "process" and stat.rpartition(")")[2].split()[0] == "Z"
+    return False
 
 
 def ssh_home(sshd: Sshd, folder: Path) -> tuple[str, str]:
@@ -349,6 +389,26 @@ def test_a_killed_heap_dump_over_ssh_is_found_and_removed(
         assert list(there.iterdir()) == [other]
         assert other.read_bytes() == b"somebody else's"
         assert states(sweep(tmp_path, target, *key, "--json")) == {}
+
+
+@pytest.mark.parametrize("view", ["host", "inside"])
+def test_a_killed_heap_dump_of_a_container_behind_ssh_is_found_and_removed(
+    engine: Engine, run_container: RunContainer, view: str, tmp_path: Path
+) -> None:
+    container = run_container("jvm17", command=BIG)
+    settings = (f"SetEnv DOCKER_HOST={engine.url}", f"SetEnv PATH={os.environ['PATH']}")
+    before = snapshot(container)
+    (folder := tmp_path / "sshd").mkdir()
+    with Sshd(folder, config=settings) as sshd:
+        way = (f"{sshd.target()}/docker/{container.name}", *ssh_home(sshd, tmp_path), "--view", view)
+        killed(tmp_path, *way)
+        look = until_settled(tmp_path, *way)
+        assert (look.exit_code, set(states(look).values())) == (74, {"whole"}), look.out
+        swept = sweep(tmp_path, *way[1:], "--yes", "--whole", "--json")
+        assert (swept.exit_code, set(states(swept).values())) == (0, {"removed"}), swept.out
+        assert left_behind(container, before) == []
+        container.remove(force=True)
+        assert sweep(tmp_path, *way).exit_code == 10
 
 
 def test_the_record_is_private(run_container: RunContainer, tmp_path: Path) -> None:
