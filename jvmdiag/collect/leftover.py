@@ -14,6 +14,8 @@ from jvmdiag.impact.leftovers import Lying
 from jvmdiag.impact.runs import LOCK, TRIGGER, RunRecord
 from jvmdiag.units import size
 
+LABEL = "label"
+"""Whose word a sidecar is: its own."""
 # A client that attaches just now has made the same file; it gives up after 5 s.
 _FRESH_TRIGGER_S = 60.0
 _A_DAY_S = 86400.0
@@ -155,7 +157,7 @@ def of_sidecar(target: str, sidecar: Sidecar, now_s: float) -> Leftover | None:
         what=f"sidecar ({sidecar.state})",
         where=sidecar.name,
         state=State.LEFT,
-        by="label",
+        by=LABEL,
         age_s=age_s,
         note="its run is gone",
     )
@@ -207,4 +209,4 @@ _OUTCOMES = {
 def outcome(one: Leftover, word: str) -> Leftover:
     """What became of it, by the word of `remove`."""
     state, note = _OUTCOMES[word]
-    return replace(one, state=state, note=note or one.note)
+    return replace(one, state=state, note=note)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from jvmdiag.collect.claims import Claim, claims_of_record, without_doubles
 from jvmdiag.collect.job import Job, Journal
-from jvmdiag.collect.leftover import Leftover, State, of_running, of_sidecar, outcome
+from jvmdiag.collect.leftover import LABEL, Leftover, State, of_running, of_sidecar, outcome
 from jvmdiag.collect.lying import Thing, look_over, unseen
 from jvmdiag.collect.scene import see
 from jvmdiag.errors import JvmdiagError, NoSuchTarget
@@ -188,13 +188,28 @@ def _carried_out(place: Place, things: Sequence[Thing], broom: Broom) -> tuple[L
 
 def _dropped(broom: Broom, over: Sequence[RunRecord], after: Sequence[Leftover]) -> tuple[str, ...]:
     """Records of which nothing is there any more go; the others stay, and say so again next time."""
-    words = {one.by for one in after if one.state is not State.REMOVED}
-    done = [record for record in over if f"record {record.id}" not in words]
-    return _drop(broom, done, "nothing of it is there any more")
+    if any(one.by == LABEL and one.state.stays for one in after):
+        # A sidecar is found by its container, and that by the record.
+        return ()
+    stay = {one.by for one in after if one.state is not State.REMOVED}
+    done = [record for record in over if _named(record) not in stay]
+    # What was shown with its outcome needs no second word.
+    shown = {one.by for one in after}
+    silent = [record for record in done if _named(record) in shown or not record.made]
+    _drop(broom, silent, "")
+    return _drop(
+        broom, [record for record in done if record not in silent], "nothing of it is there any more"
+    )
 
 
 def _drop(broom: Broom, records: Sequence[RunRecord], why: str) -> tuple[str, ...]:
-    if not broom.only_look:
-        for record in records:
-            broom.runs.drop(record.id)
-    return tuple(f"record {record.id}: {why}" for record in records if record.made)
+    """Take them away, but where this is only a look; one line each."""
+    if broom.only_look:
+        return ()
+    for record in records:
+        broom.runs.drop(record.id)
+    return tuple(f"{_named(record)}: {why}" for record in records)
+
+
+def _named(record: RunRecord) -> str:
+    return f"record {record.id}"
