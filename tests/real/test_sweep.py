@@ -234,20 +234,24 @@ def test_a_sidecar_whose_run_was_killed_before_it_held_it_is_found_by_its_label(
     assert (run.exit_code, one["what"], one["state"]) == (74, "sidecar (created)", "left")
     swept = sweep(tmp_path, str(container.name), "--yes", "--json")
     assert (swept.exit_code, states(swept)) == (0, {name: "removed"})
-    # That of another container is for a sweep of that.
+    # That of another container is for a sweep of that: which a record names until it is gone.
     [left] = other_containers(container) - before
-    assert sweep(tmp_path, str(other.name), "--yes").exit_code == 0
+    keep_record(tmp_path, other)
+    code, shown = on_a_terminal(["sweep"], tmp_path, "[y/N]", "n")
+    assert (code, left in other_containers(container)) == (74, True), shown
+    assert sweep(tmp_path, "--yes").exit_code == 0
     assert left not in other_containers(container)
+    assert sweep(tmp_path).out == "no run left a record\n"
 
 
-def keep_record(home: Path, container: Container, made: Made) -> None:
+def keep_record(home: Path, container: Container, *made: Made) -> None:
     """As of a run that was killed before it could do more than write it."""
     record = RunRecord(
         id="0123456789abcdef",
         target=f"docker://{container.name}",
         container=str(container.id),
         jvm=RecordedJvm(1, 1, "1001:1001", "Load", own_mounts=False),
-        made=(made,),
+        made=made,
         run=replace(this_run(), start_ticks=1),
         at_s=time.time(),
     )
