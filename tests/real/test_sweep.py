@@ -38,9 +38,12 @@ def killed(home: Path, target: str, *options: str) -> Path:
     """A heap dump that was killed in its midst; its output directory."""
     out = home / "out"
     running = Running("heapdump", target, "--yes", *options, "-o", str(out), home=home)
-    wait_for_partial(out, 1)
-    running.signal(signal.SIGKILL)
-    running.process.communicate()
+    try:
+        wait_for_partial(out, 1)
+    finally:
+        running.signal(signal.SIGKILL)
+        _, said = running.process.communicate()
+        print(said.decode())
     return out
 
 
