@@ -39,7 +39,7 @@ def killed(home: Path, target: str, *options: str) -> Path:
     out = home / "out"
     running = Running("heapdump", target, "--yes", *options, "-o", str(out), home=home)
     try:
-        wait_for_partial(out, 1)
+        wait_for_partial(out, 1, timeout_s=60)
     finally:
         running.signal(signal.SIGKILL)
         _, said = running.process.communicate()
