@@ -83,8 +83,9 @@ remove() {
     if linked "$3" || [ "$(stat -c '%i %s' "$file" 2>/dev/null </dev/null)" != "$1 $2" ]; then say "changed $3"; return; fi
     if [ -n "$(user_of "$file" "$3")" ]; then say "busy $3"; return; fi
     case $3 in *.lock)
-        # Whoever takes the lock meanwhile keeps it.
-        if ! flock -n "$file" true 2>/dev/null; then say "busy $3"; return; fi
+        # Whoever took the lock keeps it: flock ends with 1. Where there is no flock nobody can have.
+        flock -n "$file" true 2>/dev/null
+        if [ $? = 1 ]; then say "busy $3"; return; fi
         ;;
     esac
     # A JVM that waits in open() for a reader has no descriptor yet: it gets one, and then "Broken pipe".

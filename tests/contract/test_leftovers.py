@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import threading
@@ -14,6 +15,7 @@ import pytest
 from jvmdiag.attach.rung import Reach
 from jvmdiag.hosts.local import LocalHost
 from jvmdiag.impact.leftovers import Lying, look_at, remove
+from jvmdiag.model import Owner
 from tests import hprof_bytes as make
 
 DUMP = make.large_dump(1 << 16)
@@ -142,15 +144,18 @@ def test_behind_a_prefix_no_link_is_followed_out_of_it(folder: Path) -> None:
     assert (outside / "x.hprof").exists()
 
 
+def look_through(folder: Path) -> None:
+    """Let other users into pytest's directories, which are closed to them."""
+    for one in (folder, *folder.parents):
+        if one != Path("/tmp") and str(one).startswith("/tmp/"):
+            one.chmod(0o755)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="looks as another user")
 def test_a_directory_that_is_closed_to_the_one_who_looks_is_not_taken_for_empty(tmp_path: Path) -> None:
-    from jvmdiag.model import Owner
-
     (closed := tmp_path / "closed").mkdir(mode=0o700)
     (closed / "x.hprof").write_bytes(DUMP)
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder != Path("/tmp") and str(folder).startswith("/tmp/"):
-            folder.chmod(0o755)
+    look_through(tmp_path)
     reach = Reach(LocalHost(), "", Owner(12345, 12345))
     [one] = look_at(reach, [str(closed / "x.hprof")], []).named
     assert one.kind == "closed"
@@ -188,6 +193,22 @@ def test_a_lock_that_is_held_stays_and_one_that_is_not_goes(folder: Path) -> Non
         assert removed(free) == "busy"
         holder.communicate(b"\n")
     assert removed(look(lock)) == "removed"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="looks as another user")
+def test_a_lock_whose_holder_cannot_be_seen_stays(tmp_path: Path) -> None:
+    """As of a run that holds it from the engine's host, looked at from inside the container."""
+    look_through(tmp_path)
+    (lock := tmp_path / ".jvmdiag-1-4026531840.lock").touch()
+    os.chown(tmp_path, 12345, 12345)
+    os.chown(lock, 12345, 12345)
+    reach = Reach(LocalHost(), "", Owner(12345, 12345))
+    with lock.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        [one] = look_at(reach, [str(lock)], []).named
+        assert one.user is None
+        assert remove(reach, [one]) == {str(lock): "busy"}
+    assert remove(reach, [one]) == {str(lock): "removed"}
 
 
 def test_dumps_of_others_are_seen_in_their_directories_and_other_files_are_not(folder: Path) -> None:
