@@ -14,6 +14,8 @@ from jvmdiag.transfer.sink import PARTIAL_SUFFIX
 
 FILE = "file"
 _MANIFESTS = "*.manifest.json"
+# A JVM takes what it is asked for in order: a dump may wait behind another question, and nobody's timeout ends that.
+_MAY_COME_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -33,17 +35,30 @@ class Claim:
     size_bytes: int | None = None
     copy: str = ""
     partial: str = ""
+    may_come: bool = False
+    """Whether the JVM may write it yet, if it lives: it was asked a short while ago, and nothing came here."""
 
 
-def claims_of_record(record: RunRecord) -> Iterator[Claim]:
+def claims_of_record(record: RunRecord, now_s: float) -> Iterator[Claim]:
     """One for everything that the run was about to make."""
     uid = int(record.jvm.owner.partition(":")[0]) if record.jvm else None
-    final = Path(record.partial.removesuffix(PARTIAL_SUFFIX)) if record.partial else None
-    copy = str(final) if final and final.is_file() else ""
-    partial = record.partial if record.partial and Path(record.partial).is_file() else ""
+    partial = Path(record.partial) if record.partial else None
+    final = Path(record.partial.removesuffix(PARTIAL_SUFFIX))
+    copy = str(final) if partial and final.is_file() else ""
+    unfinished = str(partial) if partial and partial.is_file() else ""
+    begun = bool(copy or (unfinished and partial and partial.stat().st_size))
+    waits = not begun and now_s - record.at_s < _MAY_COME_S
     for made in record.made:
         yield Claim(
-            record.target, made.kind, made.path, f"record {record.id}", uid, record, None, copy, partial
+            target=record.target,
+            kind=made.kind,
+            path=made.path,
+            by=f"record {record.id}",
+            uid=uid,
+            record=record,
+            copy=copy,
+            partial=unfinished,
+            may_come=waits and made.kind == HEAP_DUMP,
         )
 
 

@@ -60,14 +60,19 @@ class Leftover:
     uid: int | None = None
 
 
-def judged(claim: Claim, lying: Sequence[Lying], uids: frozenset[int]) -> tuple[Leftover, ...]:
-    """What is left of `claim`: `lying` is what lies at its path and beside it, `uids` are its JVM's."""
+def judged(
+    claim: Claim, lying: Sequence[Lying], uids: frozenset[int], *, alive: bool = False
+) -> tuple[Leftover, ...]:
+    """What is left of `claim`: `lying` is what lies at its path and beside it, `uids` are its JVM's; `alive`: that is
+    there still."""
     user = next((one.user for one in lying if one.user), None)
-    found = (_judged(claim, one, uids, user) for one in lying)
+    found = (_judged(claim, one, uids, user, alive=alive) for one in lying)
     return tuple(one for one in found if one is not None)
 
 
-def _judged(claim: Claim, one: Lying, uids: frozenset[int], user: int | None) -> Leftover | None:
+def _judged(
+    claim: Claim, one: Lying, uids: frozenset[int], user: int | None, *, alive: bool
+) -> Leftover | None:
     is_part = one.path != claim.path
     found = Leftover(
         target=claim.target,
@@ -80,6 +85,10 @@ def _judged(claim: Claim, one: Lying, uids: frozenset[int], user: int | None) ->
         uid=one.uid if one.inode else None,
     )
     if not one.there:
+        if alive and claim.may_come and user is None:
+            return replace(
+                found, state=State.IN_USE, note="the JVM may have been asked for it and write it yet"
+            )
         if user is None:
             return None
         return replace(

@@ -87,7 +87,7 @@ class _Looking:
             jvm = self._jvm_of(claim)
             uids = {*(() if claim.uid is None else (claim.uid,)), *((jvm.owner.uid,) if jvm else ())}
             by_path = {one.path: one for one in beside}
-            for found in judged(claim, beside, frozenset(uids)):
+            for found in judged(claim, beside, frozenset(uids), alive=jvm is not None):
                 yield Thing(found, reach, by_path[found.where])
 
     def _others(self, lying: Sequence[Lying], named: Collection[str]) -> Iterator[Leftover]:

@@ -99,7 +99,10 @@ def _sweep_by_id(
     if elsewhere := next((record.engine for record in records if record.engine != where), None):
         why = f"on another engine, {elsewhere}: DOCKER_HOST or --context of docker names it"
         return Swept(
-            str(target), tuple(unseen(claim, why) for record in records for claim in claims_of_record(record))
+            str(target),
+            tuple(
+                unseen(claim, why) for record in records for claim in claims_of_record(record, time.time())
+            ),
         )
     with ExitStack() as stack:
         by_id = replace(target, container=container)
@@ -126,7 +129,7 @@ def _sweep(
     running = [record for record in records if record.under_way(now_s)]
     over = [record for record in records if record not in running]
     busy = {made.path for record in running for made in record.made}
-    claimed = (*(claim for record in over for claim in claims_of_record(record)), *claims)
+    claimed = (*(claim for record in over for claim in claims_of_record(record, now_s)), *claims)
     ours = tuple(claim for claim in without_doubles(claimed) if claim.path not in busy)
     things = [Thing(one) for record in running for one in of_running(record)]
     things += _sidecars(job, place, now_s)

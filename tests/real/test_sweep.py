@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pty
 import shlex
 import signal
 import subprocess
@@ -23,10 +24,10 @@ from tests.real.containers import left_behind, other_containers, snapshot
 from tests.real.engine import Engine
 from tests.real.fixtures import RunContainer
 from tests.real.images import Images, load
-from tests.real.jvmdiag import Run, Running, final_names, jvmdiag, wait_for_partial
+from tests.real.jvmdiag import Run, Running, argv, environment, final_names, jvmdiag, wait_for_partial
 from tests.real.local_jvm import start, unpack
 from tests.real.sshd import Sshd
-from tests.real.terminal import on_a_terminal
+from tests.real.terminal import on_a_terminal, read_until
 
 BIG = load("--megabytes", "300", java=("-Xmx900m",))
 THEIRS = "/tmp/java_pid1.hprof"
@@ -211,6 +212,46 @@ def test_no_on_a_terminal_removes_nothing_and_yes_asks_for_a_whole_dump_by_its_s
     code, shown = on_a_terminal(["sweep", target], tmp_path, "[y/N]", "y")
     assert code == 0, shown
     assert inside(container, '[ -e "$1" ] || echo gone', dump) == "gone\n"
+
+
+def test_a_dump_that_waits_in_the_jvms_queue_is_not_forgotten(
+    run_container: RunContainer, tmp_path: Path
+) -> None:
+    """Its run is killed before the JVM has begun: the client there asks for it all the same, when its turn comes."""
+    container = run_container("jvm17")
+    target, out = str(container.name), tmp_path / "out"
+    assert jvmdiag("jcmd", target, "VM.version", home=tmp_path).exit_code == 0
+    inside(container, "mkfifo /tmp/fifo && chown 1001:1001 /tmp/fifo")
+    before = snapshot(container)
+    leader, follower = pty.openpty()
+    with subprocess.Popen(
+        argv("heapdump", target, "--view", "inside", "-o", str(out)),
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        env=environment(tmp_path),
+        start_new_session=True,
+    ) as process:
+        os.close(follower)
+        read_until(leader, "Take it?")
+        # Another client keeps the listener busy from here on.
+        block = ("jcmd", "--timeout", "1", target, "GC.heap_dump", "-overwrite", "/tmp/fifo")
+        assert jvmdiag(*block, home=tmp_path).exit_code == 33
+        os.write(leader, b"y\n")
+        wait_for_partial(out, 0)
+        time.sleep(0.5)
+        process.kill()
+    os.close(leader)
+    waiting = sweep(tmp_path, target, "--yes", "--whole", "--json")
+    assert (waiting.exit_code, set(states(waiting).values())) == (74, {"in use"}), waiting.out
+    inside(container, "head -c 1 /tmp/fifo")
+    look, until = waiting, time.monotonic() + 30
+    while "whole" not in states(look).values():
+        look = sweep(tmp_path, "--dry-run", "--json")
+        assert time.monotonic() < until, look.out
+    assert sweep(tmp_path, "--yes", "--whole").exit_code == 0
+    assert left_behind(container, before) == []
+    assert sweep(tmp_path).out == "no run left a record\n"
 
 
 LEAK = """

@@ -30,7 +30,7 @@ def record(partial: Path) -> RunRecord:
 
 
 def test_a_record_claims_what_the_run_was_about_to_make(tmp_path: Path) -> None:
-    dump, lock = claims_of_record(record(tmp_path / "web.hprof.gz.partial"))
+    dump, lock = claims_of_record(record(tmp_path / "web.hprof.gz.partial"), 10.0)
     assert (dump.kind, dump.path, dump.uid, dump.by) == (HEAP_DUMP, PATH, 1001, "record 1")
     assert lock.kind == LOCK
     assert (dump.copy, dump.partial) == ("", "")
@@ -38,10 +38,24 @@ def test_a_record_claims_what_the_run_was_about_to_make(tmp_path: Path) -> None:
 
 def test_a_copy_here_counts_only_under_its_final_name(tmp_path: Path) -> None:
     (partial := tmp_path / "web.hprof.gz.partial").write_text("")
-    assert next(claims_of_record(record(partial))).copy == ""
-    assert next(claims_of_record(record(partial))).partial == str(partial)
+    assert next(claims_of_record(record(partial), 10.0)).copy == ""
+    assert next(claims_of_record(record(partial), 10.0)).partial == str(partial)
     (tmp_path / "web.hprof.gz").write_text("")
-    assert next(claims_of_record(record(partial))).copy == str(tmp_path / "web.hprof.gz")
+    assert next(claims_of_record(record(partial), 10.0)).copy == str(tmp_path / "web.hprof.gz")
+
+
+def test_a_dump_of_which_nothing_came_may_come_yet_for_an_hour(tmp_path: Path) -> None:
+    partial = tmp_path / "web.hprof.gz.partial"
+
+    def may_come(now_s: float) -> list[bool]:
+        return [claim.may_come for claim in claims_of_record(record(partial), now_s)]
+
+    assert may_come(10.0) == [True, False]
+    assert may_come(3700.0) == [False, False]
+    partial.write_text("")
+    assert may_come(10.0) == [True, False]
+    partial.write_text("some of it")
+    assert may_come(10.0) == [False, False]
 
 
 def manifest(folder: Path, *left: LeftBehind, kind: str = "heap dump") -> Path:

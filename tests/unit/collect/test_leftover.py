@@ -55,6 +55,15 @@ def test_a_dump_that_is_still_asked_for_is_in_use_before_it_is_there() -> None:
     assert states(CLAIM, replace(MISSING, user=9)) == [State.IN_USE]
 
 
+def test_a_dump_that_a_jvm_may_write_yet_keeps_its_record() -> None:
+    """It was asked just now, nothing came, and its client was killed: it may be waiting in the JVM's queue."""
+    waiting = replace(CLAIM, may_come=True)
+    [one] = judged(waiting, [MISSING], JVMS, alive=True)
+    assert one.state is State.IN_USE
+    assert judged(waiting, [MISSING], JVMS, alive=False) == ()
+    assert judged(CLAIM, [MISSING], JVMS, alive=True) == ()
+
+
 @pytest.mark.parametrize("user", [replace(DUMP, user=9), DUMP])
 def test_who_uses_the_dump_or_a_part_of_it_uses_all(user: Lying) -> None:
     part = PART if user.user else replace(PART, user=9)
