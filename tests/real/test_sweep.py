@@ -20,7 +20,7 @@ from docker.models.containers import Container
 
 from jvmdiag.hosts.runner import this_run
 from jvmdiag.impact.runs import HEAP_DUMP, TRIGGER, Made, RecordedJvm, RunRecord, Runs
-from tests.real.containers import left_behind, other_containers, snapshot
+from tests.real.containers import SshHost, home_of, left_behind, other_containers, snapshot
 from tests.real.engine import Engine
 from tests.real.fixtures import RunContainer
 from tests.real.images import Images, load
@@ -457,6 +457,20 @@ def test_a_killed_heap_dump_of_a_container_behind_ssh_is_found_and_removed(
         assert left_behind(container, before) == []
         container.remove(force=True)
         assert sweep(tmp_path, *way).exit_code == 10
+
+
+def test_what_is_left_of_another_users_jvm_takes_sudo(ssh_jre: SshHost, tmp_path: Path) -> None:
+    home, target = home_of(ssh_jre, tmp_path), ssh_jre.target("ops")
+    keep = ("--sudo", "--yes", "--keep", "-o", str(tmp_path / "out"), "--json")
+    taken = jvmdiag("heapdump", target, *keep, home=home)
+    assert taken.exit_code == 0, taken.err
+    [left] = taken.document["left_behind"]
+    without = sweep(home, target, "--yes", "--json")
+    assert (without.exit_code, states(without)[left["where"]]) == (74, "unsure"), without.out
+    assert "add --sudo" in found(without)[left["where"]]["note"]
+    swept = sweep(home, "--sudo", "--yes", "--json")
+    assert (swept.exit_code, states(swept)) == (0, {left["where"]: "removed"}), swept.out
+    assert inside(ssh_jre.container, '[ -e "$1" ] || echo gone', left["where"]) == "gone\n"
 
 
 def test_the_record_is_private(run_container: RunContainer, tmp_path: Path) -> None:
