@@ -47,6 +47,7 @@ JvmdiagError                     1   (never raised itself)
 │   ├── WouldBeKilled           72   the dump would get the target killed: its memory limit, its health probe
 │   └── DumpUnderWay            73   somebody else is taking a dump of this JVM
 ├── Declined                    70   not confirmed
+├── LeftOnTarget                74   something that a run left is still on a target
 ├── LoadFailed                  80   the load generator ended, or got no answer
 └── Stopped
     ├── Interrupted            130   Ctrl-C
@@ -333,6 +334,12 @@ class Declined(JvmdiagError):
     """Not confirmed."""
 
     exit_code = 70
+
+
+class LeftOnTarget(JvmdiagError):
+    """Something that a run left is still on a target."""
+
+    exit_code = 74
 
 
 class LoadFailed(JvmdiagError):

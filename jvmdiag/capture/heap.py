@@ -106,6 +106,7 @@ class HeapDump:
         self._error: BaseException | None = None
         self._asked = False
         self._may_come = False
+        self._removed = False
         self._answered = threading.Event()
         self._stream: ByteStream | None = None
 
@@ -280,11 +281,21 @@ class HeapDump:
         except (JvmdiagError, TimeoutError):
             return True
 
+    @property
+    def cleaned(self) -> bool:
+        """Whether nothing of it is on the target: it was removed, or never asked for."""
+        return not self._asked or self._removed
+
     def discard(self) -> LeftBehind | None:
         """Remove the file and the parts a JVM of 22 and later writes beside it; None when nothing is left.
 
         Where the connection is gone a new one is made for it.
         """
+        left = self._discard()
+        self._removed = left is None
+        return left
+
+    def _discard(self) -> LeftBehind | None:
         if self._remove(lambda: self._reach):
             return None
         if self._may_come:

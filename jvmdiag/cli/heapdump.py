@@ -13,6 +13,7 @@ Examples:
   jvmdiag heapdump web
   jvmdiag heapdump web --dry-run
   jvmdiag heapdump web --dump-dir /data -o dumps --yes
+  jvmdiag heapdump web --encrypt-to age1kx0…
 """
 
 

@@ -23,6 +23,7 @@ from jvmdiag.cli import (
     redact,
     rehearse,
     resume,
+    sweep,
     threaddump,
     verify,
 )
@@ -60,6 +61,7 @@ for name, module in (
     ("fetch", fetch),
     ("redact", redact),
     ("rehearse", rehearse),
+    ("sweep", sweep),
 ):
     app.command(name, epilog=module.EXAMPLE, **getattr(module, "SETTINGS", {}))(module.command)
 

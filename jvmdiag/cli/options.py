@@ -92,6 +92,14 @@ Output = Annotated[
     typer.Option("--output", "-o", metavar="DIR", help="Where the files go.", show_default="this directory"),
 ]
 Compress = Annotated[str, typer.Option("--compress", metavar="CODEC", help="gzip, zstd or none.")]
+EncryptTo = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--encrypt-to",
+        metavar="RECIPIENT",
+        help="Store files encrypted: age1…, an SSH public key, or a file of such. May be repeated.",
+    ),
+]
 Timeout = Annotated[
     float, typer.Option("--timeout", metavar="SECONDS", help="How long to wait for the JVM's answer.")
 ]
@@ -162,7 +170,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing but the resu
 # Groups of fields of Way, for `shared`.
 JVM = ("jvm", "method", "jdk_image", "no_pull", "view")
 SSH = ("sudo", "identity", "ssh_config", "accept_new_host_key")
-FILES = ("output", "compress")
+FILES = ("output", "compress", "encrypt_to")
 PRICE = ("yes", "max_pause", "force", "probe", "sample")
 LOOKED = ("json", "verbose", "quiet")
 SHOWN = ("json", "dry_run", "verbose", "quiet")
@@ -187,6 +195,7 @@ class Way:
     accept_new_host_key: AcceptNewHostKey = False
     output: Output = Path()
     compress: Compress = "gzip"
+    encrypt_to: EncryptTo = None
     timeout_s: Timeout = 30.0
     retry_for: RetryFor = "2m"
     yes: Yes = False
@@ -276,6 +285,7 @@ def _job_of(way: Way) -> Job:
     from jvmdiag.hosts.place import ViewKind
     from jvmdiag.target import parse_target
     from jvmdiag.transfer.codec import Codec
+    from jvmdiag.transfer.seal import seal_for
     from jvmdiag.units import seconds_of
 
     if not 0 < way.timeout_s <= _DAY_S:
@@ -302,6 +312,7 @@ def _job_of(way: Way) -> Job:
         codec=one_of("--compress", Codec, way.compress),
         timeout_s=way.timeout_s,
         retry_s=retry_s,
+        seal=seal_for(tuple(way.encrypt_to)) if way.encrypt_to else None,
     )
 
 

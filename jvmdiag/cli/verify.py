@@ -14,6 +14,7 @@ EXAMPLE = """\b
 Examples:
   jvmdiag verify web-heap-20260301T120000.250Z.hprof.gz
   jvmdiag verify *.hprof
+  jvmdiag verify web-heap-20260301T120000.250Z.hprof.gz.age --identity key.txt
 """
 
 
@@ -21,19 +22,31 @@ def command(
     files: Annotated[
         list[Path], typer.Argument(metavar="FILE", help="Dumps, ours or other tools'.", show_default=False)
     ],
+    identity: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--identity",
+            "-i",
+            metavar="FILE",
+            help="A key that opens encrypted dumps: of age-keygen, or SSH.",
+        ),
+    ] = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Say whether dumps are whole: hash against the manifest, codec, structure.
 
-    Works on dumps that other tools made: .hprof, .hprof.gz, .hprof.zst, thread dumps.
+    Works on dumps that other tools made: .hprof, .hprof.gz, .hprof.zst, thread dumps. What is encrypted (.age) is
+    opened with --identity; without it the stored size and sum are compared with the manifest.
     """
     from jvmdiag.cli.progress import progress_of
     from jvmdiag.errors import JvmdiagError, VerificationFailed
     from jvmdiag.report.json import document
     from jvmdiag.report.text import verdict_text
+    from jvmdiag.transfer.seal import keys_of
     from jvmdiag.transfer.verify import verify_file
 
+    keys = keys_of(tuple(identity)) if identity else ()
     console = Console(json=json, quiet=quiet)
     verdicts, failures = [], []
     if len(files) > 1:
@@ -43,7 +56,7 @@ def command(
         try:
             with progress_of(console, file.name) as progress:
                 progress.expect(file.stat().st_size if file.is_file() else 0)
-                verdicts.append(verify_file(file, progress.advance))
+                verdicts.append(verify_file(file, progress.advance, keys))
         except JvmdiagError as error:
             failures.append(error)
             if len(files) > 1:

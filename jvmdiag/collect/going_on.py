@@ -110,7 +110,7 @@ class GoingOn:
         good = borders(sink.partial, self._job.codec) if self._can_be_built_on() else []
         here_bytes, pumped, walk = self._round(sink, good, size_bytes)
         summed = self._summed(pumped)
-        if any(not witness.agrees for witness in summed):
+        if any(not witness.agrees for witness in summed) and self._job.seal is None:
             good = self._same(sink, pumped.raw_bytes)
             self._progress.warn(
                 f"what is here differs from what is there, behind member {len(good)}: once more"
@@ -122,7 +122,10 @@ class GoingOn:
         return here_bytes, pumped, witnesses
 
     def _can_be_built_on(self) -> bool:
-        """What was redacted cannot be compared with what is there: its way and its checksums have to vouch for it."""
+        """What is encrypted cannot be read. What was redacted cannot be compared with what is there: its way and its
+        checksums have to vouch for it."""
+        if self._job.seal:
+            return False
         vouched = self._dump.is_guarded and self._job.codec is not Codec.NONE
         return vouched or self._rules is None
 
@@ -149,7 +152,13 @@ class GoingOn:
         with closing(read_on(self._dump, here_bytes, self._reopened, self._patience)) as chunks:
             passing = redacting.through(chunks)
             pumped = pump(
-                passing, sink, self._job.codec, walk=walk, advance=self._progress.advance, before=sums
+                passing,
+                sink,
+                self._job.codec,
+                walk=walk,
+                advance=self._progress.advance,
+                before=sums,
+                seal=self._job.seal,
             )
         self._came = pumped.raw_sha256 if self._rules is None else redacting.sha256
         return here_bytes, pumped, walk
@@ -178,6 +187,11 @@ class GoingOn:
 
     def _committed(self, final: Path) -> Resumed:
         """It has its name already: the run ended between that and the end of its work."""
+        if self._job.seal:
+            raise OutputExists(
+                f"{final} is there already, and cannot be read here: it is encrypted",
+                advice="jvmdiag verify --identity KEY looks at it, and jvmdiag sweep removes the dump on the target",
+            )
         walk = StructureWalk()
         sums = sums_of(final, self._job.codec, walk.feed, self._progress.advance)
         pumped = sums.pumped(as_is=self._job.codec is Codec.NONE)

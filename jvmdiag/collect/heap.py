@@ -27,6 +27,7 @@ from jvmdiag.collect.keep import (
 )
 from jvmdiag.collect.ledger import Ledger
 from jvmdiag.collect.price import NO_TERMS, Offer, Terms, agree, remember
+from jvmdiag.collect.recording import recorded
 from jvmdiag.collect.redacting import Redacting, redaction_notes
 from jvmdiag.collect.scene import open_scene
 from jvmdiag.collect.watching import cost_of_all, watch
@@ -102,6 +103,9 @@ class HeapDumpTaken:
 
 def take_heap_dump(job: Job, request: HeapDumpRequest, journal: Journal, progress: Progress) -> HeapDumpTaken:
     """One heap dump, brought here and verified. Raises every error there is; the final name is never taken then."""
+    if request.reclaim and job.seal:
+        why = "what is encrypted cannot be gone on with, so the target has to keep all of it"
+        raise BadRequest("--reclaim and --encrypt-to exclude each other", why=why)
     private_directory(job.output)
     with open_scene(job, journal) as scene:
         taking = _Taking(job, request, journal, progress, scene)
@@ -139,7 +143,7 @@ class _Taking:
         return replace(taken, cost=cost)
 
     def _ledger(self, metered: MeteredSpeaker, offer: Offer, path: str, started: datetime) -> Ledger:
-        name = file_name(self.job.target, "heap", started, ".hprof") + self.job.codec.suffix
+        name = file_name(self.job.target, "heap", started, ".hprof") + self.job.suffix
         origin = self._origin(metered.method, metered.detail, started, offer)
         so_far = account(nothing_yet(name, "heap dump", self.job), origin, self.job, self.scene, self.journal)
         rules = self.request.redaction
@@ -148,6 +152,7 @@ class _Taking:
             nspid=self.scene.jvm.nspid,
             start_ticks=self.scene.jvm.start_ticks,
             keep=self.request.keep is True,
+            sealed_for=self.job.seal.recipients if self.job.seal else (),
             redaction=rules.text if rules else None,
             redacts_fields=bool(rules and rules.fields),
             redacts_names=bool(rules and rules.names),
@@ -163,6 +168,7 @@ class _Taking:
             stack.enter_context(self._lock(metered))
             sink = stack.enter_context(PartialFile(self.job.output, ledger.name))
             dump = self._dump(metered, ledger, stack)
+            stack.enter_context(recorded(self.job, self.scene, dump, sink.partial, self.progress.warn))
             metered.read_ahead()
             with self._cleaning(dump, sink, ledger):
                 ledger.begin()
@@ -223,6 +229,7 @@ class _Taking:
                 walk=walk,
                 advance=self.progress.advance,
                 stored=stored if self.request.reclaim else None,
+                seal=self.job.seal,
             )
         says, structure = dump.says(), walk.finish()
         witnesses = (

@@ -14,6 +14,7 @@ from jvmdiag.hosts.base import Recorder
 from jvmdiag.model import CommandRecord
 from jvmdiag.target import Target, file_stem
 from jvmdiag.transfer.codec import Codec
+from jvmdiag.transfer.seal import SUFFIX, Seal
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,13 @@ class Job:
     timeout_s: float = 30.0
     retry_s: float = 120.0
     """How long a way that broke is tried again, without a byte."""
+    seal: Seal | None = None
+    """For whom the files are encrypted."""
+
+    @property
+    def suffix(self) -> str:
+        """What the name of a file ends with: how it is packed, and that it is sealed."""
+        return self.codec.suffix + (SUFFIX if self.seal else "")
 
 
 class Journal:

@@ -49,8 +49,8 @@ def require_agreement(witnesses: Iterable[Witness]) -> None:
 
 def keep_text(job: Job, name: str, text: bytes) -> Artifact:
     """Store a text that came whole, as NAME plus the codec's suffix. Raises RoomError."""
-    with PartialFile(job.output, name + job.codec.suffix) as sink:
-        pumped = pump([text], sink, job.codec, walk=None, advance=lambda _: None)
+    with PartialFile(job.output, name + job.suffix) as sink:
+        pumped = pump([text], sink, job.codec, walk=None, advance=lambda _: None, seal=job.seal)
         path = sink.commit()
     return artifact(path, "thread dump", job, pumped, ())
 
@@ -96,6 +96,7 @@ def account(kept: Artifact, origin: Origin, job: Job, scene: Scene | None, journ
         ended_at=utc(now()),
         durations_s=dict(origin.durations_s),
         codec=kept.codec,
+        encrypted_to=job.seal.recipients if job.seal else (),
         raw_bytes=kept.raw_bytes,
         stored_bytes=kept.stored_bytes,
         raw_sha256=kept.raw_sha256,

@@ -11,9 +11,11 @@ from pathlib import Path
 from jvmdiag.collect.going_on import GoingOn, Resumed, rules_of
 from jvmdiag.collect.job import Job, Journal, Progress
 from jvmdiag.errors import JvmdiagError, NoSuchFile, NotADump
+from jvmdiag.impact.runs import Runs
 from jvmdiag.model import owner_of
 from jvmdiag.target import parse_target
 from jvmdiag.transfer.codec import Codec
+from jvmdiag.transfer.seal import seal_for
 from jvmdiag.transfer.sink import PartialFile
 from jvmdiag.transfer.unfinished import Unfinished, journals, read_unfinished, remove_unfinished
 
@@ -60,7 +62,8 @@ def _found(path: Path, way: Job) -> Found:
         owner_of(known.jvm.owner if known.jvm else "0:0")
     except ValueError as error:
         raise NotADump(f"{path} is not understood", why=str(error)) from None
-    job = replace(way, target=parse_target(known.target), output=path.parent, codec=codec)
+    seal = seal_for(unfinished.sealed_for) if unfinished.sealed_for else None
+    job = replace(way, target=parse_target(known.target), output=path.parent, codec=codec, seal=seal)
     return Found(path, unfinished, job)
 
 
@@ -85,4 +88,15 @@ def resume_dump(found: Found, journal: Journal, progress: Progress) -> Resumed:
             ),
         ) from None
     remove_unfinished(found.journal_file)
+    if not resumed.left_behind:
+        forget(found)
     return resumed
+
+
+def forget(found: Found) -> None:
+    """What the run before had written down of the dump, for a sweep: it is clean there now."""
+    runs = Runs()
+    for record in runs.all()[0]:
+        made = {one.path for one in record.made}
+        if record.target == found.unfinished.manifest.target and found.unfinished.path in made:
+            runs.drop(record.id)

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from jvmdiag.attach.jdk_image import DEFAULT_IMAGE, PRIVILEGED, as_command
 from jvmdiag.attach.rung import ImageChoice, Scene
 from jvmdiag.collect.job import Job
+from jvmdiag.collect.recording import attaching
 from jvmdiag.errors import (
     AttachRefused,
     ConnectionLost,
@@ -59,8 +60,11 @@ def open_scene(job: Job, record: Recorder, *, only_look: bool = False) -> Iterat
     check_selector(job.jvm)
     with open_place(job.target, job.access, record) as place, ExitStack() as stack:
         try:
+            told = stack.enter_context(attaching(job, place))
             sight = see(place, job.image, stack, job.jvm, sudo=job.access.sudo, only_look=only_look)
-            yield Scene(place, sight.view, sight.pick(job.jvm, place.name), job.image)
+            scene = Scene(place, sight.view, sight.pick(job.jvm, place.name), job.image)
+            told(scene.jvm)
+            yield scene
         except _MAY_BE_ITS_END as error:
             raise how_it_ended(place) or error from None
 

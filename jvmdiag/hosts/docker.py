@@ -26,6 +26,7 @@ from jvmdiag.hosts.docker_context import Endpoint, named_endpoint
 from jvmdiag.hosts.docker_errors import engine_errors, engine_stream, opening_errors, status_of
 from jvmdiag.hosts.docker_health import health_probes
 from jvmdiag.hosts.glance import glance
+from jvmdiag.hosts.sidecars import sidecar_labels
 from jvmdiag.model import HealthProbe
 
 _CREATING_S = 2.0
@@ -38,7 +39,6 @@ _STATES = {
     "removing": "is being removed",
     "dead": "is dead",
 }
-SIDECAR_LABEL = "io.github.jvmdiag.sidecar-of"
 
 
 @dataclass(frozen=True)
@@ -267,7 +267,7 @@ class Engine:
                 user="0:0",
                 stdin_open=True,
                 host_config=settings,
-                labels={SIDECAR_LABEL: target.id},
+                labels=sidecar_labels(target.id),
                 environment={"JAVA_TOOL_OPTIONS": ""},
             )
 

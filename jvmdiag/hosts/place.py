@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from jvmdiag.errors import NoSuchFile
 from jvmdiag.hosts.base import Host, Recorder
 from jvmdiag.model import CommandRecord
 
 if TYPE_CHECKING:
     from jvmdiag.hosts.docker import ContainerFacts, Engine
+    from jvmdiag.hosts.sidecars import Sidecar
 
 
 class ViewKind(str, Enum):
@@ -93,6 +95,22 @@ class ContainerPlace:
         finally:
             self._tell("rm", "--force", name)
             self.engine.remove(name, may_be_coming=not ready)
+
+    def sidecars(self) -> tuple[Sidecar, ...]:
+        """Those on the engine that were put beside this container, by whichever run."""
+        from jvmdiag.hosts.sidecars import sidecars_on
+
+        return tuple(one for one in sidecars_on(self.engine) if one.of == self.facts.id)
+
+    def archived_bytes(self, path: str) -> int | None:
+        """The size of a file, also where the container does not run; None where there is none. A tmpfs is not seen."""
+        try:
+            with self.engine.asked(f"look at {path}", "the container"):
+                stream, stat = self.engine.client.get_archive(self.facts.id, path)
+                stream.close()
+                return int(stat["size"])
+        except NoSuchFile:
+            return None
 
     def signal(self, number: str) -> None:
         """Send a signal to PID 1 of the container, through the engine."""

@@ -68,7 +68,12 @@ class History:
 
 
 def default_path() -> Path:
-    """$XDG_STATE_HOME/jvmdiag/history.jsonl, by default under ~/.local/state."""
+    """history.jsonl in the state directory."""
+    return state_directory() / "history.jsonl"
+
+
+def state_directory() -> Path:
+    """$XDG_STATE_HOME/jvmdiag, by default under ~/.local/state."""
     state = os.environ.get("XDG_STATE_HOME") or ""
     base = Path(state) if state.startswith("/") else Path.home() / ".local" / "state"
-    return base / "jvmdiag" / "history.jsonl"
+    return base / "jvmdiag"

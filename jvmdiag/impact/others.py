@@ -47,6 +47,7 @@ def _recent(dumps: Sequence[DumpThere]) -> Iterator[Finding]:
                 Subject.OTHERS,
                 f"{dump.path} ({ago}) was left by a run of jvmdiag that was cut off",
                 f"bring it here and remove it there: jvmdiag fetch TARGET {dump.path} --remove",
+                "or see what runs of this machine left: jvmdiag sweep TARGET",
             )
         elif _GROWING_S <= dump.age_s < _RECENT_S:
             yield risky(

@@ -65,6 +65,7 @@ class Manifest:
     ended_at: str
     durations_s: Mapping[str, float] = field(default_factory=dict)
     codec: str
+    encrypted_to: tuple[str, ...] = ()
     raw_bytes: int
     stored_bytes: int
     raw_sha256: str

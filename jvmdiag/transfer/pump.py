@@ -11,6 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from jvmdiag.transfer.codec import BLOCK_BYTES, MEMBER_BYTES, Codec, Members
 from jvmdiag.transfer.hprof import StructureWalk
+from jvmdiag.transfer.seal import Seal, sealed
 
 # Blocks are of 1 to 2 MiB; two queues hold the same ones, and a third what became of them.
 _QUEUED_BLOCKS = 4
@@ -65,6 +66,7 @@ def pump(
     advance: Callable[[int], None],
     before: Sums | None = None,
     stored: Callable[[int], None] | None = None,
+    seal: Seal | None = None,
 ) -> Pumped:
     """Move `chunks` to `sink` and say what passed; whether it is whole is for the witnesses to say.
 
@@ -76,7 +78,7 @@ def pump(
     What any of them raises is raised here, and no thread is left behind; a reader that waits for
     its next chunk is not disturbed before that comes.
     """
-    line = _Line(sink, codec, walk, before or Sums(), stored)
+    line = _Line(sink, codec, walk, before or Sums(), stored, seal)
     try:
         line.start()
         for block in _blocks(chunks, advance):
@@ -168,11 +170,12 @@ class _Line:
         walk: StructureWalk | None,
         sums: Sums,
         stored: Callable[[int], None] | None,
+        seal: Seal | None,
     ) -> None:
         self._sink = sink
         self._walk = walk
-        self._compressor = Members(codec)
-        self._as_is = codec is Codec.NONE
+        self._compressor = sealed(Members(codec), seal)
+        self._as_is = codec is Codec.NONE and seal is None
         self._sums = sums
         self._begins_at = sums.raw_bytes
         self._told = stored

@@ -34,6 +34,8 @@ class Unfinished:
     nspid: int
     start_ticks: int
     keep: bool = False
+    sealed_for: tuple[str, ...] = ()
+    """To whom NAME.partial is encrypted: nobody here can read it."""
     redaction: str | None = None
     redacts_fields: bool = False
     redacts_names: bool = False

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from jvmdiag.errors import IntegrityError, NoSuchFile, NotADump
 from jvmdiag.model import Witness
@@ -15,6 +16,7 @@ from jvmdiag.transfer.codec import Codec, codec_of, raw_blocks
 from jvmdiag.transfer.hprof import StructureWalk
 from jvmdiag.transfer.manifest import Manifest, manifest_path, read_manifest
 from jvmdiag.transfer.pump import Hash
+from jvmdiag.transfer.seal import MAGIC, is_sealed, opened
 from jvmdiag.transfer.threads import ThreadDumpWalk
 
 HEAP_DUMP = "heap dump"
@@ -40,17 +42,20 @@ class Verdict:
     witnesses: tuple[Witness, ...]
 
 
-def verify_file(path: str | Path, advance: Callable[[int], None] = lambda _: None) -> Verdict:
+def verify_file(
+    path: str | Path, advance: Callable[[int], None] = lambda _: None, keys: tuple[Any, ...] = ()
+) -> Verdict:
     """Read the file once, to its end, and say what each witness found; memory does not grow with it.
 
-    `advance` is called with stored bytes. A damaged file is a verdict. Raises NoSuchFile where there is
-    nothing to read or no right to, NotADump for what is no regular file.
+    `advance` is called with stored bytes. A damaged file is a verdict. One that is encrypted is opened with `keys`
+    (`seal.keys_of`); without any, its manifest alone can speak for it. Raises NoSuchFile where there is
+    nothing to read or no right to, NotADump for what is no regular file, BadRequest where no key opens it.
     """
     place = Path(path)
     try:
         stored_bytes = regular_size(place)
         with place.open("rb", buffering=0) as file:
-            return _verify(place, cast(BinaryIO, file), stored_bytes, advance)
+            return _verify(place, cast(BinaryIO, file), stored_bytes, advance, keys)
     except OSError as error:
         raise unreadable(place, error) from None
 
@@ -116,20 +121,28 @@ class _Read:
     fault: IntegrityError | None
     heap: StructureWalk
     threads: ThreadDumpWalk
+    sealed: bool = False
+    opened: bool = True
 
 
-def _verify(place: Path, file: BinaryIO, stored_bytes: int, advance: Callable[[int], None]) -> Verdict:
+def _verify(
+    place: Path, file: BinaryIO, stored_bytes: int, advance: Callable[[int], None], keys: tuple[Any, ...]
+) -> Verdict:
     manifest, illegible = _manifest_of(place)
-    read = _read(place, file, advance, summed=manifest is not None)
-    kind, content = _content(place, read, manifest)
-    witnesses = [_codec_witness(read)] if read.codec is not Codec.NONE else []
-    witnesses += content
+    read = _read(place, file, advance, keys, summed=manifest is not None)
+    if read.opened:
+        kind, content = _content(place, read, manifest)
+        witnesses = [*_packing_witnesses(read), *content]
+    else:
+        kind, witnesses = manifest.kind if manifest else FILE, []
     if illegible:
         witnesses.append(illegible)
     if manifest is not None:
         witnesses += _manifest_witnesses(manifest, read, stored_bytes)
     if not witnesses:
         nothing = "neither a heap dump nor a thread dump, not compressed, and no manifest beside it"
+        if not read.opened:
+            nothing = "it is encrypted, and no manifest is beside it: --identity FILE opens it"
         witnesses.append(Witness("content", False, nothing))
     ok = all(witness.agrees for witness in witnesses)
     return Verdict(str(place), ok, kind, read.codec, read.raw_bytes, stored_bytes, tuple(witnesses))
@@ -145,35 +158,58 @@ def _manifest_of(place: Path) -> tuple[Manifest | None, Witness | None]:
         return None, Witness("manifest", False, str(error))
 
 
-def _read(place: Path, file: BinaryIO, advance: Callable[[int], None], *, summed: bool) -> _Read:
-    codec = codec_of(file.read(4))
+def _read(
+    place: Path, file: BinaryIO, advance: Callable[[int], None], keys: tuple[Any, ...], *, summed: bool
+) -> _Read:
+    start = file.read(len(MAGIC))
     file.seek(0)
     tapped = Tapped(file, advance, hashlib.sha256() if summed else None)
     heap, threads = StructureWalk(), ThreadDumpWalk()
     raw_sum = hashlib.sha256() if summed else None
-    raw_bytes = 0
+    raw_bytes, codec = 0, Codec.NONE
     fault: IntegrityError | None = None
+    can_be_read = not is_sealed(start) or bool(keys)
     try:
-        for block in raw_blocks(cast(BinaryIO, tapped), codec, str(place)):
-            raw_bytes += len(block)
-            heap.feed(block)
-            if not heap.starts_as_hprof:
-                threads.feed(block)
-            if raw_sum is not None:
-                raw_sum.update(block)
+        with _plain(tapped, start, keys, str(place)) as (codec, plain):
+            for block in raw_blocks(plain, codec, str(place)) if can_be_read else ():
+                raw_bytes += len(block)
+                heap.feed(block)
+                if not heap.starts_as_hprof:
+                    threads.feed(block)
+                if raw_sum is not None:
+                    raw_sum.update(block)
     except IntegrityError as error:
         fault = error
-        tapped.drain()
+    tapped.drain()
     raw_sha256 = raw_sum.hexdigest() if raw_sum is not None else ""
-    return _Read(codec, raw_bytes, raw_sha256, tapped.sha256, fault, heap, threads)
-
-
-def _codec_witness(read: _Read) -> Witness:
-    if read.fault is not None:
-        return Witness(read.codec.value, False, str(read.fault))
-    return Witness(
-        read.codec.value, True, f"every checksum of it fits, {read.raw_bytes:,} bytes uncompressed"
+    return _Read(
+        codec, raw_bytes, raw_sha256, tapped.sha256, fault, heap, threads, is_sealed(start), can_be_read
     )
+
+
+@contextmanager
+def _plain(
+    tapped: Tapped, start: bytes, keys: tuple[Any, ...], name: str
+) -> Iterator[tuple[Codec, BinaryIO]]:
+    """How the content is packed, and the content: that of an age file where there are keys for it."""
+    if not (is_sealed(start) and keys):
+        yield codec_of(start), cast(BinaryIO, tapped)
+        return
+    with opened(cast(BinaryIO, tapped), keys, name) as plain:
+        yield codec_of(plain.peek(4)), plain
+
+
+def _packing_witnesses(read: _Read) -> list[Witness]:
+    """What encryption and compression say of themselves; the outermost says what is wrong."""
+    names = (
+        *(("age",) if read.sealed else ()),
+        *((read.codec.value,) if read.codec is not Codec.NONE else ()),
+    )
+    if read.fault is not None:
+        return [Witness(names[0], False, str(read.fault))]
+    fits = {"age": "every block of it is authentic"}
+    whole = f"every checksum of it fits, {read.raw_bytes:,} bytes uncompressed"
+    return [Witness(name, True, fits.get(name, whole)) for name in names]
 
 
 def _content(place: Path, read: _Read, manifest: Manifest | None) -> tuple[str, list[Witness]]:
@@ -197,7 +233,7 @@ def _manifest_witnesses(manifest: Manifest, read: _Read, stored_bytes: int) -> l
     stored = _compared(
         "stored", manifest.stored_bytes, stored_bytes, manifest.stored_sha256, read.stored_sha256
     )
-    if read.fault is not None:
+    if read.fault is not None or not read.opened:
         return [stored]
     return [
         stored,

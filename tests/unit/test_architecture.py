@@ -50,9 +50,9 @@ HOST_MODULES: dict[str, frozenset[str]] = {
     "jvm": frozenset({"base", "place"}),
     "attach": frozenset({"base", "place", "local"}),
     "capture": frozenset({"base"}),
-    "impact": frozenset({"base"}),
+    "impact": frozenset({"base", "runner"}),
     "load": frozenset({"uninterrupted"}),
-    "collect": frozenset({"base", "access", "place", "opening", "chunks"}),
+    "collect": frozenset({"base", "access", "place", "opening", "chunks", "runner", "sidecars"}),
     "cli": frozenset({"access", "place", "opening"}),
 }
 # Where each foreign package is imported when the program runs; a module by its path, a room by its folder.
@@ -66,6 +66,7 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "numba": ("hprof/loops.py",),  # only where it is installed and worth its start
     "llvmlite": ("hprof/loops.py",),
     "numpy": ("hprof/kernel.py", "hprof/loops.py"),
+    "pyrage": ("transfer/seal.py",),  # only where something is encrypted
     "typer": ("cli/",),
     "tqdm": ("cli/progress.py",),
     "gevent": ("load/recorder.py",),

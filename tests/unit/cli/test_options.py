@@ -117,10 +117,10 @@ def test_a_command_takes_a_target_its_own_options_and_then_the_shared_ones() -> 
         seen.append((way, own))
 
     parameters = inspect.signature(command).parameters
-    assert list(parameters) == ["target", "own", "output", "compress", "timeout_s"]
+    assert list(parameters) == ["target", "own", "output", "compress", "encrypt_to", "timeout_s"]
     assert parameters["timeout_s"].default == 7.5
     assert command.__doc__ == "Its help."
-    command(target="web", own="y", output=Path("out"), compress="none", timeout_s=1.0)
+    command(target="web", own="y", output=Path("out"), compress="none", encrypt_to=None, timeout_s=1.0)
     assert seen == [(Way(target="web", output=Path("out"), compress="none", timeout_s=1.0), "y")]
 
 
@@ -128,3 +128,8 @@ def test_a_command_file_stays_short() -> None:
     lengths = {p.name: len(p.read_text(encoding="utf-8").splitlines()) for p in COMMANDS.glob("*.py")}
     files = ("ps", "threaddump", "heapdump", "histogram", "jcmd", "verify", "fetch")
     assert {name: lengths[f"{name}.py"] for name in files if lengths[f"{name}.py"] >= 80} == {}
+
+
+def test_a_recipient_that_is_none_is_refused_before_any_target_is_looked_at() -> None:
+    with pytest.raises(BadRequest, match="recipient"):
+        _ = Way(target="web", encrypt_to=["age1nonsense"]).job

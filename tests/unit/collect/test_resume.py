@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,8 +16,10 @@ from jvmdiag.collect.job import Job, Journal, Progress
 from jvmdiag.collect.resume import Found, Unreadable, resume_dump, unfinished_in
 from jvmdiag.errors import DumpIncomplete, NoSuchFile, OutputExists, VerificationFailed
 from jvmdiag.hosts.local import LocalHost
+from jvmdiag.hosts.runner import this_run
 from jvmdiag.hprof.redact import Redactor
 from jvmdiag.hprof.rules import Rules
+from jvmdiag.impact.runs import HEAP_DUMP, Made, RunRecord, Runs
 from jvmdiag.target import LocalTarget
 from jvmdiag.transfer import codec, recover
 from jvmdiag.transfer.codec import Codec, Members, read_raw
@@ -252,3 +255,38 @@ def test_one_whose_only_copy_was_damaged_is_not_filled_up_with_holes(desk: Desk)
         desk.resume()
     assert desk.partial.read_bytes() == damaged
     assert desk.names == [f"{NAME}.partial", f"{NAME}.partial.journal"]
+
+
+def test_an_encrypted_one_begins_anew_and_is_never_plain(desk: Desk) -> None:
+    pyrage = pytest.importorskip("pyrage")
+    key = pyrage.x25519.Identity.generate()
+    desk.left(b"age-encryption.org/v1\n and half of it", sealed_for=(str(key.to_public()),))
+    done = desk.resume()
+    sealed = Path(done.artifact.path).read_bytes()
+    assert gzip.decompress(pyrage.decrypt(sealed, [key])) == DUMP
+    assert (done.here_bytes, done.artifact.stored_bytes) == (0, len(sealed))
+    assert not desk.far.exists()
+
+
+def test_what_the_run_before_had_written_down_for_a_sweep_is_forgotten(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    desk.left(stored()[:-9])
+    for number, path in enumerate((desk.far, desk.far.with_name(".jvmdiag-ba9876543210.hprof"))):
+        record = RunRecord(
+            id=f"{number:016x}",
+            target="local://",
+            engine="",
+            container="",
+            boot="",
+            jvm=None,
+            made=(Made(HEAP_DUMP, str(path)),),
+            partial="",
+            run=this_run(),
+            at_s=1.0,
+        )
+        assert Runs().keep(record)
+    desk.resume()
+    [left], _ = Runs().all()
+    assert left.id == f"{1:016x}"
