@@ -13,6 +13,7 @@ Examples:
   jvmdiag heapdump web
   jvmdiag heapdump web --dry-run
   jvmdiag heapdump web --dump-dir /data -o dumps --yes
+  jvmdiag heapdump web --no-disk --max-pause 10s
 """
 
 
@@ -34,6 +35,13 @@ def command(
             show_default=False,
         ),
     ] = None,
+    no_disk: Annotated[
+        bool,
+        typer.Option(
+            "--no-disk",
+            help="Write nothing on the target: through a FIFO. The pause is as long as the bytes take to get here.",
+        ),
+    ] = False,
 ) -> None:
     """Take a heap dump, bring it here, verify it, and remove it there.
 
@@ -44,7 +52,7 @@ def command(
     from jvmdiag.report.json import document
     from jvmdiag.report.text import heap_dump_text
 
-    request = HeapDumpRequest(live, dump_dir, keep, way.terms)
+    request = HeapDumpRequest(live, dump_dir, keep, way.terms, no_disk)
     if way.dry_run:
         from jvmdiag.collect.dry_run import rehearse_heap_dump
 

@@ -13,15 +13,17 @@ from datetime import datetime
 from jvmdiag.attach.rung import Reach, Scene, Speaker, reach_of
 from jvmdiag.capture.choose import with_speaker
 from jvmdiag.capture.heap import HeapDump, JvmSays
+from jvmdiag.capture.piped import PipedDump
 from jvmdiag.collect.job import Job, Journal, Progress, file_name, moment_of, now
 from jvmdiag.collect.keep import Origin, add_cost, artifact, require_agreement, write_account
+from jvmdiag.collect.no_disk import account_witness, piped_dump, require_overwrite
 from jvmdiag.collect.price import NO_TERMS, Offer, Terms, agree, remember
 from jvmdiag.collect.scene import open_scene, see
 from jvmdiag.collect.watching import cost_of_all, watch
-from jvmdiag.errors import ReadOnlyTarget, Stopped
+from jvmdiag.errors import BadRequest, ReadOnlyTarget, Stopped
 from jvmdiag.hosts.opening import open_place
 from jvmdiag.hosts.place import ContainerPlace
-from jvmdiag.impact.disk import scratch_path
+from jvmdiag.impact.disk import scratch_path, writes_parts
 from jvmdiag.impact.finding import Subject
 from jvmdiag.impact.forecast import Operation
 from jvmdiag.impact.lock import dump_lock
@@ -34,6 +36,8 @@ from jvmdiag.transfer.manifest import Manifest
 from jvmdiag.transfer.pump import Pumped, pump
 from jvmdiag.transfer.sink import PartialFile, private_directory
 
+Dump = HeapDump | PipedDump
+
 
 @dataclass(frozen=True)
 class HeapDumpRequest:
@@ -41,16 +45,22 @@ class HeapDumpRequest:
 
     `keep`: True leaves the file on the target, False removes it even where its copy failed; None
     removes it once its copy is verified, and keeps it where the dump is whole and its copy is not.
+    `no_disk`: there is no file; raises BadRequest where it is to be kept.
     """
 
     live: bool = False
     dump_dir: str | None = None
     keep: bool | None = None
     terms: Terms = NO_TERMS
+    no_disk: bool = False
+
+    def __post_init__(self) -> None:
+        if self.no_disk and self.keep:
+            raise BadRequest("--no-disk leaves no file on the target that --keep could keep")
 
     @property
     def intent(self) -> Intent:
-        return Intent(Operation.HEAP_DUMP, self.live, self.terms.max_pause_s)
+        return Intent(Operation.HEAP_DUMP, self.live, self.terms.max_pause_s, self.no_disk)
 
 
 @dataclass(frozen=True)
@@ -95,6 +105,8 @@ class _Taking:
 
     def with_(self, speaker: Speaker) -> HeapDumpTaken:
         request = self.request
+        if request.no_disk:
+            require_overwrite(speaker, self.job.timeout_s)
         with watch(self.scene, request.terms.watching) as over:
             offer = agree(self.job, self.scene, speaker, request.intent, request.terms, request.dump_dir)
             if offer.price.room is None:
@@ -119,21 +131,14 @@ class _Taking:
         with ExitStack() as stack:
             stack.enter_context(self._lock(metered))
             sink = stack.enter_context(PartialFile(self.job.output, name))
-            dump = HeapDump(
-                metered,
-                path,
-                live=self.request.live,
-                timeout_s=self.job.timeout_s,
-                reopen=lambda: reopen(self.job, self.journal, self.scene, stack),
-                written=self.progress.written if (self.scene.jvm.major or 0) >= 22 else None,
-            )
+            dump = self._dump(metered, path, name, stack)
             metered.read_ahead()
             with self._cleaning(dump):
                 self.progress.expect(offer.price.estimate_bytes)
                 pumped, says, witnesses = self._copy(dump, sink)
                 kept = artifact(sink.commit(), "heap dump", self.job, pumped, witnesses)
                 left = self._after(dump)
-            on_disk_s = time.monotonic() - metered.asked_at_s
+            on_disk_s = 0.0 if self.request.no_disk else time.monotonic() - metered.asked_at_s
         return HeapDumpTaken(
             artifact=kept,
             says=says,
@@ -149,11 +154,24 @@ class _Taking:
             pause=metered.pause,
         )
 
+    def _dump(self, metered: MeteredSpeaker, path: str, name: str, stack: ExitStack) -> Dump:
+        job, scene, live, progress = self.job, self.scene, self.request.live, self.progress
+
+        def anew() -> Reach:
+            return reopen(job, self.journal, scene, stack)
+
+        if self.request.no_disk:
+            return piped_dump(
+                job, scene, metered, path, name, live=live, reopen=anew, progress=progress, stack=stack
+            )
+        written = progress.written if writes_parts(scene.jvm) else None
+        return HeapDump(metered, path, live=live, timeout_s=job.timeout_s, reopen=anew, written=written)
+
     def _lock(self, speaker: Speaker) -> AbstractContextManager[bool]:
         assert speaker.reach is not None
         return dump_lock(speaker.reach, self.scene.jvm, forced=Subject.OTHERS in self.request.terms.forced)
 
-    def _copy(self, dump: HeapDump, sink: PartialFile) -> tuple[Pumped, JvmSays, tuple[Witness, ...]]:
+    def _copy(self, dump: Dump, sink: PartialFile) -> tuple[Pumped, JvmSays, tuple[Witness, ...]]:
         walk = StructureWalk()
         # Closed here and now: a stream that is left to the garbage collector leaves its far end running.
         with contextlib.closing(dump.chunks()) as chunks:
@@ -161,18 +179,14 @@ class _Taking:
         says, structure = dump.says(), walk.finish()
         witnesses = (
             Witness("exit status", True, "the far end read the file to its end"),
-            Witness(
-                "byte count",
-                says.size_bytes == pumped.raw_bytes,
-                f"the JVM wrote {says.size_bytes:,} bytes, {pumped.raw_bytes:,} came here",
-            ),
+            account_witness(dump, says, pumped.raw_bytes, sink.partial),
             Witness("structure", structure.complete, structure.detail),
         )
         require_agreement(witnesses)
         return pumped, says, witnesses
 
     @contextmanager
-    def _cleaning(self, dump: HeapDump) -> Iterator[None]:
+    def _cleaning(self, dump: Dump) -> Iterator[None]:
         """On failure the file goes, except where it is whole and nobody said that it should."""
         try:
             yield
@@ -189,7 +203,7 @@ class _Taking:
             self._discard_after(dump, kept=whole)
             raise
 
-    def _discard_after(self, dump: HeapDump, *, kept: bool) -> None:
+    def _discard_after(self, dump: Dump, *, kept: bool) -> None:
         left = dump.kept() if kept else dump.discard()
         if left is None:
             return
@@ -200,7 +214,7 @@ class _Taking:
             )
         self.progress.warn(f"remove it with: {left.remove}")
 
-    def _after(self, dump: HeapDump) -> tuple[LeftBehind, ...]:
+    def _after(self, dump: Dump) -> tuple[LeftBehind, ...]:
         left = dump.kept() if self.request.keep else dump.discard()
         return (left,) if left else ()
 

@@ -55,6 +55,8 @@ def cost_lines(
 
 def disk_part(taken: HeapDumpTaken) -> str:
     """disk +1.1 GB for 9 s, now clean"""
+    if not taken.on_disk_s:
+        return "no disk"
     grew = f"disk +{size(taken.artifact.raw_bytes)}"
     return (
         f"{grew}, still there" if taken.left_behind else f"{grew} for {duration(taken.on_disk_s)}, now clean"
