@@ -117,7 +117,9 @@ class Pipe:
         why = end.complaint or f"exit code {end.exit_code}"
         if end.exit_code == _NO_FIFO:
             return ReadOnlyTarget(
-                f"there can be no FIFO {self._where}", why=why, advice="name another directory: --dump-dir DIR"
+                f"there can be no FIFO {self._where}",
+                why=why,
+                advice="name another directory: --dump-dir DIR",
             )
         if end.exit_code == _STALLED:
             return TransferCut(

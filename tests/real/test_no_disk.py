@@ -232,9 +232,7 @@ def test_a_jvmdiag_that_is_stopped_is_a_stall_too(
     running = begin(container, tmp_path, "--view", view, "--compress", "none")
     the_reader(running)
     running.signal(signal.SIGSTOP)
-    until(
-        "the reader is ended", lambda: not readers(all_pids()), patience_s=STALL_S + SLACK_S
-    )
+    until("the reader is ended", lambda: not readers(all_pids()), patience_s=STALL_S + SLACK_S)
     # jvmdiag still stands: another one asks.
     answers(container, tmp_path)
     running.signal(signal.SIGCONT)
@@ -277,9 +275,7 @@ def test_a_jvmdiag_that_ends_before_the_jvm_begins_leaves_no_fifo_and_no_file(
 
 @pytest.mark.parametrize("image", ["jvm17", "jvm25"])
 @pytest.mark.parametrize("view", ["host", "inside"])
-def test_the_far_shell_is_killed(
-    run_container: RunContainer, image: str, view: str, tmp_path: Path
-) -> None:
+def test_the_far_shell_is_killed(run_container: RunContainer, image: str, view: str, tmp_path: Path) -> None:
     container = run_container(image, command=BIG)
     before = snapshot(container)
     running = begin(container, tmp_path, "--view", view)

@@ -252,7 +252,9 @@ def test_a_reader_that_is_killed_is_told_as_a_cut(directory: Path) -> None:
     assert dump.discard() is None
 
 
-@pytest.mark.parametrize(("code", "kind", "said"), [(65, ReadOnlyTarget, "no FIFO"), (75, TransferCut, "10 s")])
+@pytest.mark.parametrize(
+    ("code", "kind", "said"), [(65, ReadOnlyTarget, "no FIFO"), (75, TransferCut, "10 s")]
+)
 def test_why_there_is_no_reader_is_told_and_the_jvm_is_not_asked(
     directory: Path, code: int, kind: type[JvmdiagError], said: str
 ) -> None:
