@@ -137,7 +137,8 @@ class Pipe:
         except TimeoutError:
             raise ConnectionLost(
                 f"{host.name} does not answer any more",
-                why=f"nothing came for {_SILENT_S + _ALIVE_S:g} s; there the reader ends after {STALL_S} s, and the JVM goes on",
+                why=f"nothing came for {_SILENT_S + _ALIVE_S:g} s; the reader there ends after {STALL_S} s, "
+                "and the JVM goes on",
             ) from None
         except ConnectionLost:
             raise

@@ -76,7 +76,7 @@ def taken(container: Container, home: Path, *options: str) -> dict[str, Any]:
 def answers(container: Container, home: Path) -> None:
     """The JVM takes a question, and it takes it soon."""
     started = time.monotonic()
-    run = jvmdiag("jcmd", str(container.name), "VM.version", "--timeout", "20", home=home)
+    run = jvmdiag("jcmd", "--timeout", "20", str(container.name), "VM.version", home=home)
     assert run.exit_code == 0, run.err
     assert time.monotonic() - started < SLACK_S
 
@@ -288,7 +288,7 @@ def test_the_far_shell_is_killed(run_container: RunContainer, image: str, view: 
     # A shell that is killed leaves its children to PID 1, which reaps nobody here.
     left = [one for one in left_behind(container, before) if not one.startswith("process")]
     assert left == []
-    assert not [pid for pid in readers(all_pids())]
+    assert readers(all_pids()) == {}
 
 
 def test_what_cannot_be_is_refused(run_container: RunContainer, tmp_path: Path) -> None:
@@ -359,7 +359,7 @@ def made(folder: Path) -> Path:
 
 
 def the_jvm_answers(jvm: subprocess.Popen[bytes], home: Path) -> None:
-    run = jvmdiag("jcmd", "local://", "--jvm", str(jvm.pid), "VM.version", "--timeout", "20", home=home)
+    run = jvmdiag("jcmd", "--timeout", "20", "--jvm", str(jvm.pid), "local://", "VM.version", home=home)
     assert run.exit_code == 0, run.err
 
 

@@ -62,8 +62,7 @@ def created(size: int = len(CONTENT)) -> str:
 
 def write_to(path: Path, content: bytes) -> None:
     """As a JVM opens it with -overwrite, and writes."""
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(fd, "wb", buffering=0) as out:
+    with path.open("wb", buffering=0) as out:
         left = memoryview(content)
         while left:
             left = left[out.write(left) :]
