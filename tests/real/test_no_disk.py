@@ -218,7 +218,7 @@ def test_a_jvmdiag_that_is_killed_midway_leaves_a_jvm_that_goes_on(
     running = begin(container, tmp_path, "--view", view)
     the_reader(running)
     running.signal(signal.SIGKILL)
-    running.process.wait()
+    running.end()
     answers(container, tmp_path)
     assert left_behind(container, before, patience_s=15) == []
 
@@ -254,8 +254,14 @@ def test_a_jvmdiag_that_ends_before_the_jvm_begins_leaves_no_fifo_and_no_file(
     before = snapshot(container)
     leader, follower = pty.openpty()
     command = argv("heapdump", name, "--no-disk", "--view", view, "-o", str(tmp_path / "out"))
-    ends = {"stdin": follower, "stdout": follower, "stderr": follower}
-    process = subprocess.Popen(command, **ends, env=environment(tmp_path), start_new_session=True)
+    process = subprocess.Popen(
+        command,
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        env=environment(tmp_path),
+        start_new_session=True,
+    )
     os.close(follower)
     read_until(leader, "Take it?")
     block = ("jcmd", "--timeout", "1", name, "GC.heap_dump", "-overwrite", "/tmp/fifo")
