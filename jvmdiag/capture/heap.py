@@ -39,6 +39,7 @@ from jvmdiag.model import LeftBehind
 # that is whatever names the dump, which nothing else does.
 _ABANDON = """
 name=$1; shift
+case $name in */.jvmdiag-?*) ;; *) exit 1 ;; esac
 for f in $(grep -l -F "$name" /proc/[0-9]*/cmdline 2>/dev/null); do
     p=${f#/proc/}; p=${p%/cmdline}
     [ "$p" = $$ ] || kill -TERM "$p" 2>/dev/null

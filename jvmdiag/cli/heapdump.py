@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from jvmdiag.cli import options
+from jvmdiag.cli import options, redaction
 
 EXAMPLE = """\b
 Examples:
@@ -14,6 +14,7 @@ Examples:
   jvmdiag heapdump web --dry-run
   jvmdiag heapdump web --dump-dir /data -o dumps --yes
   jvmdiag heapdump web --encrypt-to age1kx0…
+  jvmdiag heapdump web --no-disk --max-pause 10s
 """
 
 
@@ -35,14 +36,18 @@ def command(
             show_default=False,
         ),
     ] = None,
-    redact: options.Redact = None,
-    redact_fields: options.RedactFields = False,
-    redact_names: options.RedactNames = False,
+    redact: redaction.What = None,
+    redact_fields: redaction.Fields = False,
+    redact_names: redaction.Names = False,
     reclaim: Annotated[
         bool,
+        typer.Option("--reclaim", help="Give the target's disk back while the copy goes on."),
+    ] = False,
+    no_disk: Annotated[
+        bool,
         typer.Option(
-            "--reclaim",
-            help="Give the target's disk back while the copy goes on: it holds what is not here yet.",
+            "--no-disk",
+            help="Write nothing on the target: through a FIFO. The pause is as long as the bytes take to get here.",
         ),
     ] = False,
 ) -> None:
@@ -51,18 +56,13 @@ def command(
     The application stands still while the JVM writes. The file opens in Eclipse MAT and VisualVM as it is.
     """
     from jvmdiag.cli.progress import progress_of
-    from jvmdiag.collect.heap import HeapDumpRequest, take_heap_dump
-    from jvmdiag.errors import BadRequest
-    from jvmdiag.hprof.rules import Rules
+    from jvmdiag.collect.heap import take_heap_dump
+    from jvmdiag.collect.heap_request import HeapDumpRequest
     from jvmdiag.report.json import document
     from jvmdiag.report.text import heap_dump_text
 
-    rules = None
-    if redact is not None:
-        rules = Rules.parse(redact, fields=redact_fields, names=redact_names)
-    elif redact_fields or redact_names:
-        raise BadRequest("--redact-fields and --redact-names go with --redact WHAT")
-    request = HeapDumpRequest(live, dump_dir, keep, way.terms, rules, reclaim)
+    rules = redaction.rules_of(redact, fields=redact_fields, names=redact_names)
+    request = HeapDumpRequest(live, dump_dir, keep, way.terms, no_disk, rules, reclaim)
     if way.dry_run:
         from jvmdiag.collect.dry_run import rehearse_heap_dump
 

@@ -103,25 +103,6 @@ EncryptTo = Annotated[
 Timeout = Annotated[
     float, typer.Option("--timeout", metavar="SECONDS", help="How long to wait for the JVM's answer.")
 ]
-Redact = Annotated[
-    str | None,
-    typer.Option(
-        "--redact",
-        metavar="WHAT",
-        help="Take values out before they are written here: strings (byte[] and char[]), all primitive arrays, or "
-        "keep:REGEX, which is all but the texts that match as a whole.",
-    ),
-]
-RedactFields = Annotated[
-    bool, typer.Option("--redact-fields", help="Zero primitive fields too, static ones as well.")
-]
-RedactNames = Annotated[
-    bool,
-    typer.Option(
-        "--redact-names",
-        help="Replace names of classes, fields and methods but the JDK's own, and constants of class files.",
-    ),
-]
 RetryFor = Annotated[
     str,
     typer.Option(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from jvmdiag.cli import options
+from jvmdiag.cli import options, redaction
 from jvmdiag.cli.console import Console
 
 EXAMPLE = """\b
@@ -39,7 +39,7 @@ def command(
         bool,
         typer.Option("--redact-fields", "--fields", help="Zero primitive fields too, static ones as well."),
     ] = False,
-    names: options.RedactNames = False,
+    names: redaction.Names = False,
     output: options.Output = Path(),
     json: options.Json = False,
     quiet: options.Quiet = False,

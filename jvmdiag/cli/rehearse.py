@@ -45,7 +45,7 @@ def command(
     Needs Locust: pip install 'jvmdiag[load]'. Leaves a JSON file and a picture beside the dump.
     """
     from jvmdiag.cli.progress import progress_of
-    from jvmdiag.collect.heap import HeapDumpRequest
+    from jvmdiag.collect.heap_request import HeapDumpRequest
     from jvmdiag.collect.rehearse import Rehearsal, rehearse
     from jvmdiag.load.running import LoadSpec, Scenario
     from jvmdiag.report.json import document

@@ -10,15 +10,17 @@ from jvmdiag.attach.jdk_image import JdkImage
 from jvmdiag.attach.rung import NotReady, Ready, Scene, reach_of
 from jvmdiag.capture.choose import survey
 from jvmdiag.capture.heap_command import heap_dump_line
+from jvmdiag.capture.pipe import STALL_S
+from jvmdiag.capture.piped import fifo_of, piped_line
 from jvmdiag.collect.check import methods_of
 from jvmdiag.collect.fetch import find_file
-from jvmdiag.collect.heap import HeapDumpRequest
+from jvmdiag.collect.heap_request import HeapDumpRequest
 from jvmdiag.collect.job import Job, Journal
 from jvmdiag.collect.price import preflight
 from jvmdiag.collect.rehearse import Rehearsal
 from jvmdiag.collect.scene import SidecarNeeded, open_scene
 from jvmdiag.errors import NoMethod, ReadOnlyTarget
-from jvmdiag.impact.disk import scratch_path
+from jvmdiag.impact.disk import scratch_path, writes_parts
 from jvmdiag.impact.finding import require_allowed
 from jvmdiag.impact.watch import UNWATCHED, Watching
 from jvmdiag.units import size
@@ -90,6 +92,8 @@ def _heap_dump(job: Job, request: HeapDumpRequest, scene: Scene) -> DryRun:
         raise ReadOnlyTarget("there is no directory to write a dump to")
     path = scratch_path(price.room)
     watched = _watched(scene, request.terms.watching)
+    if request.no_disk:
+        return _piped(job, request, scene, path, watched)
     before = (
         *watched,
         Planned(f"write at least {size(price.estimate_bytes)} to {path}", str(price.room)),
@@ -98,6 +102,19 @@ def _heap_dump(job: Job, request: HeapDumpRequest, scene: Scene) -> DryRun:
     gone = Planned(f"rm -f {shlex.quote(reach.path(path))}", "nothing but that file")
     after = (read,) if request.keep else (read, gone)
     return _dry_run(job, scene, heap_dump_line(path, live=request.live), before, after)
+
+
+def _piped(
+    job: Job, request: HeapDumpRequest, scene: Scene, directory: str, watched: tuple[Planned, ...]
+) -> DryRun:
+    reach, parted, fifo = reach_of(scene.view, scene.jvm), writes_parts(scene.jvm), fifo_of(directory)
+    names = shlex.join(reach.path(path) for path in (fifo, *((f"{fifo}.p0",) if parted else ())))
+    made = Planned(f"mkfifo {names}", f"no disk; {shlex.quote(reach.path(directory))} is made for it")
+    slow = f"the JVM stands still while a reader is slow; one that takes nothing for {STALL_S} s is ended"
+    read = Planned(f"dd bs=131072 <{names}", slow)
+    gone = Planned(f"rm -rf {shlex.quote(reach.path(directory))}", "nothing but that")
+    line = piped_line(fifo, live=request.live, parted=parted)
+    return _dry_run(job, scene, line, (*watched, made, read), (gone,))
 
 
 def _watched(scene: Scene, watching: Watching) -> tuple[Planned, ...]:

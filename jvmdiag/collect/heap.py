@@ -10,11 +10,13 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from jvmdiag.attach.rung import Scene, Speaker, reach_of
+from jvmdiag.attach.rung import Reach, Scene, Speaker, reach_of
 from jvmdiag.capture.choose import with_speaker
 from jvmdiag.capture.heap import HeapDump
 from jvmdiag.capture.heap_command import JvmSays
-from jvmdiag.collect.again import byte_count, reopen, same_sum, sought
+from jvmdiag.capture.piped import PipedDump
+from jvmdiag.collect.again import reopen, same_sum, sought
+from jvmdiag.collect.heap_request import HeapDumpRequest, HeapDumpTaken
 from jvmdiag.collect.job import Job, Journal, Progress, file_name, moment_of, now
 from jvmdiag.collect.keep import (
     Origin,
@@ -26,79 +28,26 @@ from jvmdiag.collect.keep import (
     write_account,
 )
 from jvmdiag.collect.ledger import Ledger
-from jvmdiag.collect.price import NO_TERMS, Offer, Terms, agree, remember
+from jvmdiag.collect.no_disk import account_witness, piped_dump, require_pipe
+from jvmdiag.collect.price import Offer, agree, remember
 from jvmdiag.collect.recording import recorded
 from jvmdiag.collect.redacting import Redacting, redaction_notes
 from jvmdiag.collect.scene import open_scene
 from jvmdiag.collect.watching import cost_of_all, watch
 from jvmdiag.errors import BadRequest, HangUp, ReadOnlyTarget, RoomError, Stopped
-from jvmdiag.hprof.rules import Rules
-from jvmdiag.impact.disk import scratch_path
+from jvmdiag.impact.disk import scratch_path, writes_parts
 from jvmdiag.impact.finding import Subject
-from jvmdiag.impact.forecast import Operation
 from jvmdiag.impact.lock import dump_lock
 from jvmdiag.impact.pause import MeteredSpeaker
-from jvmdiag.impact.preflight import Intent
 from jvmdiag.jvm.discovery import require_still_there
-from jvmdiag.model import Artifact, Cost, Forecast, LeftBehind, Pause, Witness
+from jvmdiag.model import LeftBehind, Witness
 from jvmdiag.transfer.hprof import StructureWalk
 from jvmdiag.transfer.manifest import Manifest
 from jvmdiag.transfer.pump import Pumped, pump
 from jvmdiag.transfer.sink import PartialFile, private_directory
 from jvmdiag.transfer.unfinished import Unfinished
 
-
-@dataclass(frozen=True)
-class HeapDumpRequest:
-    """`live` forces a full collection first and leaves unreachable objects out.
-
-    `keep`: True leaves the file on the target, False removes it even where its copy failed; None
-    removes it once its copy is verified, and keeps it where the dump is whole and its copy is not.
-    """
-
-    live: bool = False
-    dump_dir: str | None = None
-    keep: bool | None = None
-    terms: Terms = NO_TERMS
-    redaction: Rules | None = None
-    """What these take out is never written here."""
-    reclaim: bool = False
-    """Whether the target's disk is given back while the copy goes on."""
-
-    def __post_init__(self) -> None:
-        """Raises BadRequest."""
-        if self.reclaim and self.keep:
-            raise BadRequest(
-                "--keep and --reclaim exclude each other", why="of a file with holes nothing is kept"
-            )
-
-    @property
-    def intent(self) -> Intent:
-        return Intent(Operation.HEAP_DUMP, self.live, self.terms.max_pause_s)
-
-
-@dataclass(frozen=True)
-class HeapDumpTaken:
-    """The verified file and how it came to be."""
-
-    artifact: Artifact
-    says: JvmSays
-    method: str
-    detail: str
-    total_s: float
-    asked_at: datetime
-    """When the JVM was asked, by the clock of this machine."""
-    took_s: float
-    """How long it took to answer."""
-    on_disk_s: float
-    """How long the target's disk held the file; it still does where that is among `left_behind`."""
-    resumed: int
-    left_behind: tuple[LeftBehind, ...]
-    forecast: Forecast
-    pause: Pause | None = None
-    """How long the application stood still; None where the JVM publishes no counters."""
-    cost: Cost | None = None
-    """What it did to the traffic; None where that was not watched, or could not be."""
+Dump = HeapDump | PipedDump
 
 
 def take_heap_dump(job: Job, request: HeapDumpRequest, journal: Journal, progress: Progress) -> HeapDumpTaken:
@@ -122,6 +71,8 @@ class _Taking:
 
     def with_(self, speaker: Speaker) -> HeapDumpTaken:
         request = self.request
+        if request.no_disk:
+            require_pipe(speaker, self.scene.jvm, self.job.timeout_s)
         with watch(self.scene, request.terms.watching) as over:
             offer = agree(self.job, self.scene, speaker, request.intent, request.terms, request.dump_dir)
             if offer.price.room is None:
@@ -171,12 +122,13 @@ class _Taking:
             stack.enter_context(recorded(self.job, self.scene, dump, sink.partial, self.progress.warn))
             metered.read_ahead()
             with self._cleaning(dump, sink, ledger):
-                ledger.begin()
+                if not self.request.no_disk:
+                    ledger.begin()
                 self.progress.expect(offer.price.estimate_bytes)
                 pumped, says, witnesses = self._copy(dump, sink, ledger, offer.price.estimate_bytes)
                 kept = artifact(sink.commit(), "heap dump", self.job, pumped, witnesses)
                 left = self._after(dump)
-            on_disk_s = time.monotonic() - metered.asked_at_s
+            on_disk_s = 0.0 if self.request.no_disk else time.monotonic() - metered.asked_at_s
         return HeapDumpTaken(
             artifact=kept,
             says=says,
@@ -192,17 +144,26 @@ class _Taking:
             pause=metered.pause,
         )
 
-    def _dump(self, metered: MeteredSpeaker, ledger: Ledger, stack: ExitStack) -> HeapDump:
+    def _dump(self, metered: MeteredSpeaker, ledger: Ledger, stack: ExitStack) -> Dump:
+        job, scene, request, progress = self.job, self.scene, self.request, self.progress
+
+        def anew() -> Reach:
+            return reopen(job, self.journal, sought(scene.jvm), stack)
+
+        if request.no_disk:
+            return piped_dump(
+                job, scene, metered, ledger, request, reopen=anew, progress=progress, stack=stack
+            )
         return HeapDump(
             metered,
             ledger.dump_path,
-            live=self.request.live,
-            timeout_s=self.job.timeout_s,
-            reopen=lambda: reopen(self.job, self.journal, sought(self.scene.jvm), stack),
-            retry_s=self.job.retry_s,
-            tell=self.progress.warn,
+            live=request.live,
+            timeout_s=job.timeout_s,
+            reopen=anew,
+            retry_s=job.retry_s,
+            tell=progress.warn,
             told=ledger.told,
-            written=self.progress.written if (self.scene.jvm.major or 0) >= 22 else None,
+            written=progress.written if writes_parts(scene.jvm) else None,
         )
 
     def _lock(self, speaker: Speaker) -> AbstractContextManager[bool]:
@@ -210,10 +171,10 @@ class _Taking:
         return dump_lock(speaker.reach, self.scene.jvm, forced=Subject.OTHERS in self.request.terms.forced)
 
     def _copy(
-        self, dump: HeapDump, sink: PartialFile, ledger: Ledger, size_bytes: int
+        self, dump: Dump, sink: PartialFile, ledger: Ledger, size_bytes: int
     ) -> tuple[Pumped, JvmSays, tuple[Witness, ...]]:
         def stored(whole_bytes: int) -> None:
-            if dump.can_give_back():
+            if isinstance(dump, HeapDump) and dump.can_give_back():
                 sink.sync()
                 ledger.reclaims(whole_bytes)
                 dump.give_back(whole_bytes)
@@ -234,14 +195,14 @@ class _Taking:
         says, structure = dump.says(), walk.finish()
         witnesses = (
             Witness("exit status", True, "the far end read the file to its end"),
-            byte_count(says, pumped.raw_bytes),
+            account_witness(dump, says, pumped.raw_bytes, sink.partial),
             Witness("structure", structure.complete, structure.detail),
             *self._summed(dump, pumped, redacting.sha256),
         )
         require_agreement(witnesses)
         return pumped, says, witnesses
 
-    def _summed(self, dump: HeapDump, pumped: Pumped, came: str | None) -> tuple[Witness, ...]:
+    def _summed(self, dump: Dump, pumped: Pumped, came: str | None) -> tuple[Witness, ...]:
         """The file's sum on the target, where its bytes came in pieces or by a way that does not guard them. That of
         what was redacted since is `came`, or not known."""
         whole_way = dump.is_guarded and not dump.resumed
@@ -251,7 +212,7 @@ class _Taking:
         return same_sum(dump.sums, pumped.raw_bytes, here)
 
     @contextmanager
-    def _cleaning(self, dump: HeapDump, sink: PartialFile, ledger: Ledger) -> Iterator[None]:
+    def _cleaning(self, dump: Dump, sink: PartialFile, ledger: Ledger) -> Iterator[None]:
         """On failure all of it goes, except where the dump is whole there, or may be: then it can be gone on with."""
         try:
             yield
@@ -273,14 +234,14 @@ class _Taking:
                 self._discard_after(dump, ledger, kept=False)
             raise
 
-    def _leave(self, dump: HeapDump, sink: PartialFile) -> None:
+    def _leave(self, dump: Dump, sink: PartialFile) -> None:
         """Both ends of a dump that is not here yet, and what goes on with it."""
         with contextlib.suppress(RoomError):
             sink.keep_partial()
         self._tell_of(dump.kept())
         self.progress.warn(f"go on with it: jvmdiag resume {shlex.quote(str(sink.partial))}")
 
-    def _discard_after(self, dump: HeapDump, ledger: Ledger, *, kept: bool) -> None:
+    def _discard_after(self, dump: Dump, ledger: Ledger, *, kept: bool) -> None:
         left = dump.kept() if kept else dump.discard()
         ledger.end()
         if left is None:
@@ -295,13 +256,14 @@ class _Taking:
         self.progress.warn(f"left on {self.scene.place.name}: {left.what} {left.where}")
         self.progress.warn(f"remove it with: {left.remove}")
 
-    def _after(self, dump: HeapDump) -> tuple[LeftBehind, ...]:
+    def _after(self, dump: Dump) -> tuple[LeftBehind, ...]:
         left = dump.kept() if self.request.keep else dump.discard()
         return (left,) if left else ()
 
     def _account(
         self, taken: HeapDumpTaken, started: datetime, offer: Offer, notes: tuple[str, ...]
     ) -> Manifest:
+        piped = ("without disk: through a FIFO",) if self.request.no_disk else ()
         resumed = (f"the stream was cut and continued {taken.resumed} times",) if taken.resumed else ()
         origin = replace(
             self._origin(taken.method, taken.detail, started, offer),
@@ -312,7 +274,7 @@ class _Taking:
                 ("total", taken.total_s),
             ),
             left_behind=taken.left_behind,
-            notes=(*notes, *resumed, *redaction_notes(self.request.redaction)),
+            notes=(*notes, *piped, *resumed, *redaction_notes(self.request.redaction)),
             pause=taken.pause,
         )
         return write_account(taken.artifact, origin, self.job, self.scene, self.journal)

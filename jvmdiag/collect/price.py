@@ -8,17 +8,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from jvmdiag.attach.rung import Scene, Speaker, reach_of
+from jvmdiag.capture.spool import spool_bytes
 from jvmdiag.collect.job import Job
 from jvmdiag.errors import CommandRefused, Declined, JvmHung
 from jvmdiag.hosts.place import ContainerPlace
 from jvmdiag.impact.around import look_around
-from jvmdiag.impact.disk import candidates
+from jvmdiag.impact.disk import candidates, writes_parts
 from jvmdiag.impact.finding import Finding, Subject, require_allowed
 from jvmdiag.impact.forecast import Operation
 from jvmdiag.impact.history import History, Measured, default_path
 from jvmdiag.impact.others import is_under_way
 from jvmdiag.impact.preflight import Intent, Known, Local, Preflight, weigh
 from jvmdiag.impact.watch import UNWATCHED, Watching
+from jvmdiag.impact.way import way_of
 from jvmdiag.jvm.heap_info import heap_used_bytes
 from jvmdiag.model import HealthProbe, Jvm, Pause
 from jvmdiag.transfer.codec import Codec
@@ -104,7 +106,8 @@ def preflight(
             past=History(default_path()).of(str(job.target), jvm.main),
             now_s=time.time(),
             hung=hung,
-            local=_local(job, estimate) if writes else None,
+            local=_local(job, estimate, twice=intent.no_disk and writes_parts(jvm)) if writes else None,
+            way=way_of(reach, jvm, spool_bytes()) if intent.no_disk else None,
         ),
     )
 
@@ -113,8 +116,9 @@ def _probes(scene: Scene) -> tuple[HealthProbe, ...]:
     return scene.place.facts.probes if isinstance(scene.place, ContainerPlace) else ()
 
 
-def _local(job: Job, estimate: int) -> Local:
-    share = 1 if job.codec is Codec.NONE else _STORED_SHARE
+def _local(job: Job, estimate: int, *, twice: bool) -> Local:
+    """`twice`: the largest part of it waits here for the rest."""
+    share = (1 if job.codec is Codec.NONE else _STORED_SHARE) * (2 if twice else 1)
     return Local(str(job.output.resolve()), int(estimate * share), free_bytes(job.output))
 
 
@@ -138,9 +142,10 @@ def _published_bytes(jvm: Jvm) -> int:
 
 def remember(job: Job, offer: Offer, pause: Pause | None) -> None:
     """Keep what it did cost, where that is known exactly, for the next forecast on this target."""
-    if pause is None or not pause.exact:
-        return
     weighed = offer.price
+    # Without disk it is the way's, and says nothing of the next dump.
+    if pause is None or not pause.exact or weighed.intent.no_disk:
+        return
     measured = Measured(
         at_s=time.time(),
         target=str(job.target),

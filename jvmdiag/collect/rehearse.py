@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from jvmdiag.collect.heap import HeapDumpRequest, HeapDumpTaken, take_heap_dump
+from jvmdiag.collect.heap import take_heap_dump
+from jvmdiag.collect.heap_request import HeapDumpRequest, HeapDumpTaken
 from jvmdiag.collect.job import Job, Journal, Progress, file_name, now
 from jvmdiag.errors import BadRequest, Declined, LoadFailed
 from jvmdiag.load.outcome import Endpoint, Request, by_endpoint

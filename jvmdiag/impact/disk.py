@@ -16,6 +16,7 @@ from jvmdiag.units import size
 MARGIN = 1.2
 # What is left free for the application and its neighbours, whatever happens.
 RESERVE_BYTES = 256 << 20
+_NO_DISK = "or --no-disk: nothing is written there, and the pause is as long as the bytes take to get here"
 _NOT_FOR_FILES = {
     "proc",
     "sysfs",
@@ -85,9 +86,14 @@ def mount_of(mounts: Iterable[Mount], path: str) -> Mount | None:
     return max(reversed(covering), key=lambda m: len(m.point), default=None)
 
 
+def writes_parts(jvm: Jvm) -> bool:
+    """Whether it writes a dump in parts beside the file, and merges them: from 22 on."""
+    return (jvm.major or 0) >= 22
+
+
 def dump_bytes_on_disk(jvm: Jvm, estimate_bytes: int) -> int:
-    """What the dump takes at its peak: from 22 on the JVM writes it beside itself and merges: twice."""
-    return int(estimate_bytes * MARGIN * (2 if (jvm.major or 0) >= 22 else 1))
+    """What the dump takes at its peak: with parts beside it, twice."""
+    return int(estimate_bytes * MARGIN * (2 if writes_parts(jvm) else 1))
 
 
 def choose_room(rooms: Sequence[Room], jvm: Jvm, need_bytes: int) -> Room | None:
@@ -101,6 +107,21 @@ def roomiest(rooms: Sequence[Room]) -> Room | None:
     """The directory to take where none has enough: disk before memory, then the most room."""
     writable = (r for r in rooms if r.writable)
     return max(writable, key=lambda r: (not r.in_memory, r.free_bytes), default=None)
+
+
+def fifo_room(rooms: Sequence[Room]) -> Room | None:
+    """The directory for a FIFO: memory before disk, for a full disk may have no place for a directory."""
+    writable = (r for r in rooms if r.writable)
+    return max(writable, key=lambda r: (r.in_memory, r.free_bytes), default=None)
+
+
+def fifo_findings(rooms: Sequence[Room]) -> tuple[Finding, ...]:
+    """Where the FIFO stands of a dump that takes no disk."""
+    if room := fifo_room(rooms):
+        return (ok(Subject.DISK, f"nothing is written there: it comes through a FIFO in {room.directory}"),)
+    looked = tuple(f"looked at {room}" for room in rooms)
+    closed = "the JVM can write into none of the target's directories, and a FIFO has to stand in one"
+    return (refused(Subject.DISK, ReadOnlyTarget, closed, *looked, "mount a tmpfs of any size"),)
 
 
 def fits(room: Room, need_bytes: int) -> bool:
@@ -128,7 +149,7 @@ def disk_findings(
         return (refused(Subject.DISK, ReadOnlyTarget, closed, *looked, name),)
     if file_size_limit_bytes is not None and need > file_size_limit_bytes:
         limit = f"its user's files end at {size(file_size_limit_bytes)} (ulimit -f), and the dump is about {size(need)}"
-        return (refused(Subject.DISK, NoSpaceOnTarget, limit),)
+        return (refused(Subject.DISK, NoSpaceOnTarget, limit, _NO_DISK),)
     if room := choose_room(rooms, jvm, need):
         return _of_room(room, jvm, need)
     return _of_no_room(rooms, jvm, need, looked)
@@ -157,10 +178,10 @@ def _of_no_room(
             f"would get the container killed: {size(jvm.memory.used_bytes)} of its limit of "
             f"{size(jvm.memory.limit_bytes)} are in use"
         )
-        return (refused(Subject.MEMORY, WouldBeKilled, killed, *looked, instead),)
+        return (refused(Subject.MEMORY, WouldBeKilled, killed, *looked, instead, _NO_DISK),)
     needed = f"a dump of about {size(need_bytes)} and a reserve of {size(RESERVE_BYTES)}"
     full = f"no directory of the target has room for {needed}"
-    return (refused(Subject.DISK, NoSpaceOnTarget, full, *looked, instead),)
+    return (refused(Subject.DISK, NoSpaceOnTarget, full, *looked, instead, _NO_DISK),)
 
 
 def scratch_path(room: Room) -> str:

@@ -7,12 +7,21 @@ from dataclasses import dataclass
 
 from jvmdiag.errors import JvmHung, LocalDiskFull, NoMethod, PauseTooLong
 from jvmdiag.impact.around import Surroundings
-from jvmdiag.impact.disk import Room, choose_room, disk_findings, dump_bytes_on_disk, roomiest
+from jvmdiag.impact.disk import (
+    Room,
+    choose_room,
+    disk_findings,
+    dump_bytes_on_disk,
+    fifo_findings,
+    fifo_room,
+    roomiest,
+)
 from jvmdiag.impact.finding import Finding, Subject, ok, refused, risky
 from jvmdiag.impact.forecast import Conditions, Operation, Past, forecast
 from jvmdiag.impact.health import health_findings
 from jvmdiag.impact.history import Measured
 from jvmdiag.impact.others import others_findings
+from jvmdiag.impact.way import Way
 from jvmdiag.model import Forecast, HealthProbe, Jvm
 from jvmdiag.units import duration, size, span
 
@@ -22,11 +31,13 @@ WORTH_ASKING_S = 1.0
 
 @dataclass(frozen=True)
 class Intent:
-    """What is about to be done. `max_pause_s` refuses by forecast; None refuses no pause."""
+    """What is about to be done. `max_pause_s` refuses by forecast; None refuses no pause. With `no_disk` a heap dump
+    takes none of the target's."""
 
     operation: Operation
     live: bool = False
     max_pause_s: float | None = None
+    no_disk: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,6 +63,8 @@ class Known:
     now_s: float = 0.0
     hung: str = ""
     local: Local | None = None
+    way: Way | None = None
+    """That of a dump which takes no disk."""
 
 
 @dataclass(frozen=True)
@@ -74,25 +87,40 @@ class Preflight:
 def weigh(intent: Intent, known: Known) -> Preflight:
     """The preflight of `intent`."""
     writes = intent.operation is Operation.HEAP_DUMP
-    need = dump_bytes_on_disk(known.jvm, known.estimate_bytes)
-    rooms = known.around.rooms
-    room = (choose_room(rooms, known.jvm, need) or roomiest(rooms)) if writes else None
+    room = _room(intent, known) if writes else None
     expected = _forecast(intent, known, room)
+    if known.way is not None:
+        expected = known.way.slows(expected, known.estimate_bytes, known.around.contention)
     return Preflight(
         intent, tuple(_findings(intent, known, expected, writes=writes)), expected, known.estimate_bytes, room
+    )
+
+
+def _room(intent: Intent, known: Known) -> Room | None:
+    rooms = known.around.rooms
+    if intent.no_disk:
+        return fifo_room(rooms)
+    return choose_room(rooms, known.jvm, dump_bytes_on_disk(known.jvm, known.estimate_bytes)) or roomiest(
+        rooms
     )
 
 
 def _findings(intent: Intent, known: Known, expected: Forecast, *, writes: bool) -> Iterator[Finding]:
     yield from jvm_findings(known)
     if writes:
-        limit = known.around.file_size_limit_bytes
-        yield from disk_findings(known.around.rooms, known.jvm, known.estimate_bytes, limit)
+        yield from _disk(intent, known)
         yield from _here(known.local)
     yield pause_finding(intent, expected)
     watching = (*known.probes, *((known.around.watchdog,) if known.around.watchdog else ()))
     yield from health_findings(watching, expected)
     yield from others_findings(known.around, known.past, known.now_s)
+
+
+def _disk(intent: Intent, known: Known) -> tuple[Finding, ...]:
+    around = known.around
+    if intent.no_disk:
+        return fifo_findings(around.rooms)
+    return disk_findings(around.rooms, known.jvm, known.estimate_bytes, around.file_size_limit_bytes)
 
 
 def _forecast(intent: Intent, known: Known, room: Room | None) -> Forecast:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from jvmdiag.units import duration, size, span
 
 if TYPE_CHECKING:
-    from jvmdiag.collect.heap import HeapDumpTaken
+    from jvmdiag.collect.heap_request import HeapDumpTaken
     from jvmdiag.model import Cost, Dip, Forecast, Pause, ProbeToll
 
 # A rate that falls by less than this is as it was before.
@@ -55,6 +55,8 @@ def cost_lines(
 
 def disk_part(taken: HeapDumpTaken) -> str:
     """disk +1.1 GB for 9 s, now clean"""
+    if not taken.on_disk_s:
+        return "no disk"
     grew = f"disk +{size(taken.artifact.raw_bytes)}"
     return (
         f"{grew}, still there" if taken.left_behind else f"{grew} for {duration(taken.on_disk_s)}, now clean"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from jvmdiag.collect.dry_run import DryRun
     from jvmdiag.collect.fetch import Fetched
     from jvmdiag.collect.going_on import Resumed
-    from jvmdiag.collect.heap import HeapDumpTaken
+    from jvmdiag.collect.heap_request import HeapDumpTaken
     from jvmdiag.collect.listing import Listed, Listing
     from jvmdiag.collect.redact import Redacted
     from jvmdiag.collect.threads import ThreadDump

@@ -13,7 +13,8 @@ import pytest
 
 from jvmdiag.attach.rung import Reach, Scene, Speaker
 from jvmdiag.capture.heap import HeapDump
-from jvmdiag.collect.heap import HeapDumpRequest, _Taking
+from jvmdiag.collect.heap import _Taking
+from jvmdiag.collect.heap_request import HeapDumpRequest
 from jvmdiag.collect.job import Job, Journal, Progress
 from jvmdiag.collect.price import Offer, Terms, estimate_bytes
 from jvmdiag.errors import (

@@ -6,13 +6,22 @@ from dataclasses import replace
 
 import pytest
 
-from jvmdiag.errors import DumpUnderWay, JvmHung, LocalDiskFull, NoMethod, PauseTooLong, WouldBeKilled
+from jvmdiag.errors import (
+    DumpUnderWay,
+    JvmHung,
+    LocalDiskFull,
+    NoMethod,
+    PauseTooLong,
+    ReadOnlyTarget,
+    WouldBeKilled,
+)
 from jvmdiag.impact.around import DumpThere, Surroundings
 from jvmdiag.impact.disk import Room
 from jvmdiag.impact.finding import Finding, Level, Subject, require_allowed
 from jvmdiag.impact.forecast import Operation
 from jvmdiag.impact.history import Measured
 from jvmdiag.impact.preflight import Intent, Known, Local, Preflight, weigh
+from jvmdiag.impact.way import Way
 from jvmdiag.model import HealthProbe
 from tests.unit.jvm.probe_case import the_jvm_of
 
@@ -47,6 +56,30 @@ def test_a_histogram_writes_nothing_and_needs_no_disk() -> None:
     price = weigh(Intent(Operation.HISTOGRAM), replace(FINE, around=Surroundings(rooms=())))
     assert of(Subject.DISK, price) == ()
     assert price.room is None
+
+
+def test_without_disk_a_full_one_is_no_matter_and_the_way_is_in_the_forecast() -> None:
+    full = replace(DISK, free_bytes=0)
+    memory = Room("/dev/shm", "tmpfs", writable=True, free_bytes=0, in_memory=True)
+    known = replace(FINE, around=replace(FINE.around, rooms=(full, memory)))
+    plain = weigh(DUMP, known)
+    [refusal] = of(Subject.DISK, plain)
+    assert refusal.level is Level.REFUSED
+    assert any("--no-disk" in line for line in refusal.advice)
+    price = weigh(replace(DUMP, no_disk=True), replace(known, way=Way(1e6, 0)))
+    assert require_allowed(price.findings, ()) == ()
+    assert of(Subject.MEMORY, price) == ()
+    assert price.room == memory
+    assert price.forecast.low_s > GIB / 1e6 / 2 > plain.forecast.low_s
+    with pytest.raises(PauseTooLong):
+        limited = replace(DUMP, no_disk=True, max_pause_s=60)
+        require_allowed(weigh(limited, replace(known, way=Way(1e6, 0))).findings, ())
+
+
+def test_without_disk_a_fifo_still_has_to_stand_somewhere() -> None:
+    closed = replace(FINE, around=replace(FINE.around, rooms=(replace(DISK, writable=False),)))
+    [refusal] = of(Subject.DISK, weigh(replace(DUMP, no_disk=True), closed))
+    assert refusal.error is ReadOnlyTarget
 
 
 def watched(*, kills: bool, silent_s: float) -> Known:

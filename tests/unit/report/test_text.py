@@ -11,7 +11,7 @@ from jvmdiag.capture.heap_command import JvmSays
 from jvmdiag.capture.histogram import ClassCount, Histogram
 from jvmdiag.collect.dry_run import DryRun, Planned
 from jvmdiag.collect.fetch import Fetched
-from jvmdiag.collect.heap import HeapDumpTaken
+from jvmdiag.collect.heap_request import HeapDumpTaken
 from jvmdiag.collect.listing import Listed, Listing
 from jvmdiag.collect.redact import Redacted
 from jvmdiag.collect.threads import ThreadDump
