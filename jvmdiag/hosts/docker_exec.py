@@ -191,7 +191,8 @@ class _ExecStream(ByteStream):
             if end is not None:
                 with contextlib.suppress(OSError, ValueError):
                     end.close()
-        if not self._finished:
+        # What ends others is not ended by one more: an engine that is stuck would be asked for ever.
+        if not self._finished and _END_MARKED not in self._argv:
             self._end_process()
 
     def _end_process(self) -> None:

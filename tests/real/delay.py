@@ -166,6 +166,10 @@ class _Way:
                     return
                 self._sink.sendall(piece)
             except OSError:
+                # Who is gone answers what still comes with a reset, and the other end is told.
+                for end in (self._source, self._sink):
+                    with contextlib.suppress(OSError):
+                        end.shutdown(socket.SHUT_RDWR)
                 return
 
 
