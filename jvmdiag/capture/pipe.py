@@ -117,7 +117,9 @@ class Pipe:
         why = end.complaint or f"exit code {end.exit_code}"
         if end.exit_code == _NO_FIFO:
             return ReadOnlyTarget(
-                f"there can be no FIFO {self._where}", why=why, advice="name another directory: --dump-dir DIR"
+                f"there can be no FIFO {self._where}",
+                why=why,
+                advice="name another directory: --dump-dir DIR",
             )
         if end.exit_code == _STALLED:
             return TransferCut(
@@ -135,7 +137,8 @@ class Pipe:
         except TimeoutError:
             raise ConnectionLost(
                 f"{host.name} does not answer any more",
-                why=f"nothing came for {_SILENT_S + _ALIVE_S:g} s; there the reader ends after {STALL_S} s, and the JVM goes on",
+                why=f"nothing came for {_SILENT_S + _ALIVE_S:g} s; the reader there ends after {STALL_S} s, "
+                "and the JVM goes on",
             ) from None
         except ConnectionLost:
             raise

@@ -221,6 +221,7 @@ class _Taking:
     def _account(
         self, taken: HeapDumpTaken, started: datetime, offer: Offer, notes: tuple[str, ...]
     ) -> Manifest:
+        piped = ("without disk: through a FIFO",) if self.request.no_disk else ()
         resumed = (f"the stream was cut and continued {taken.resumed} times",) if taken.resumed else ()
         origin = Origin(
             kind="heap dump",
@@ -234,7 +235,7 @@ class _Taking:
                 ("total", taken.total_s),
             ),
             left_behind=taken.left_behind,
-            notes=(*notes, *resumed),
+            notes=(*notes, *piped, *resumed),
             host_key_checked=self.scene.place.host_key_checked,
             pause=taken.pause,
             forecast=taken.forecast,

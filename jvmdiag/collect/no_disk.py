@@ -29,7 +29,9 @@ def require_overwrite(speaker: Speaker, timeout_s: float) -> None:
     except CommandRefused as error:
         raise CommandRefused(what, why=str(error), advice="without --no-disk it can be dumped") from None
     if b"-overwrite" not in said:
-        raise CommandRefused(what, why="its help does not name it", advice="without --no-disk it can be dumped")
+        raise CommandRefused(
+            what, why="its help does not name it", advice="without --no-disk it can be dumped"
+        )
 
 
 def piped_dump(

@@ -100,7 +100,9 @@ def _room(intent: Intent, known: Known) -> Room | None:
     rooms = known.around.rooms
     if intent.no_disk:
         return fifo_room(rooms)
-    return choose_room(rooms, known.jvm, dump_bytes_on_disk(known.jvm, known.estimate_bytes)) or roomiest(rooms)
+    return choose_room(rooms, known.jvm, dump_bytes_on_disk(known.jvm, known.estimate_bytes)) or roomiest(
+        rooms
+    )
 
 
 def _findings(intent: Intent, known: Known, expected: Forecast, *, writes: bool) -> Iterator[Finding]:

@@ -76,7 +76,7 @@ def taken(container: Container, home: Path, *options: str) -> dict[str, Any]:
 def answers(container: Container, home: Path) -> None:
     """The JVM takes a question, and it takes it soon."""
     started = time.monotonic()
-    run = jvmdiag("jcmd", str(container.name), "VM.version", "--timeout", "20", home=home)
+    run = jvmdiag("jcmd", "--timeout", "20", str(container.name), "VM.version", home=home)
     assert run.exit_code == 0, run.err
     assert time.monotonic() - started < SLACK_S
 
@@ -218,7 +218,7 @@ def test_a_jvmdiag_that_is_killed_midway_leaves_a_jvm_that_goes_on(
     running = begin(container, tmp_path, "--view", view)
     the_reader(running)
     running.signal(signal.SIGKILL)
-    running.process.wait()
+    running.end()
     answers(container, tmp_path)
     assert left_behind(container, before, patience_s=15) == []
 
@@ -232,9 +232,7 @@ def test_a_jvmdiag_that_is_stopped_is_a_stall_too(
     running = begin(container, tmp_path, "--view", view, "--compress", "none")
     the_reader(running)
     running.signal(signal.SIGSTOP)
-    until(
-        "the reader is ended", lambda: not readers(all_pids()), patience_s=STALL_S + SLACK_S
-    )
+    until("the reader is ended", lambda: not readers(all_pids()), patience_s=STALL_S + SLACK_S)
     # jvmdiag still stands: another one asks.
     answers(container, tmp_path)
     running.signal(signal.SIGCONT)
@@ -256,8 +254,14 @@ def test_a_jvmdiag_that_ends_before_the_jvm_begins_leaves_no_fifo_and_no_file(
     before = snapshot(container)
     leader, follower = pty.openpty()
     command = argv("heapdump", name, "--no-disk", "--view", view, "-o", str(tmp_path / "out"))
-    ends = {"stdin": follower, "stdout": follower, "stderr": follower}
-    process = subprocess.Popen(command, **ends, env=environment(tmp_path), start_new_session=True)
+    process = subprocess.Popen(
+        command,
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        env=environment(tmp_path),
+        start_new_session=True,
+    )
     os.close(follower)
     read_until(leader, "Take it?")
     block = ("jcmd", "--timeout", "1", name, "GC.heap_dump", "-overwrite", "/tmp/fifo")
@@ -277,9 +281,7 @@ def test_a_jvmdiag_that_ends_before_the_jvm_begins_leaves_no_fifo_and_no_file(
 
 @pytest.mark.parametrize("image", ["jvm17", "jvm25"])
 @pytest.mark.parametrize("view", ["host", "inside"])
-def test_the_far_shell_is_killed(
-    run_container: RunContainer, image: str, view: str, tmp_path: Path
-) -> None:
+def test_the_far_shell_is_killed(run_container: RunContainer, image: str, view: str, tmp_path: Path) -> None:
     container = run_container(image, command=BIG)
     before = snapshot(container)
     running = begin(container, tmp_path, "--view", view)
@@ -292,7 +294,7 @@ def test_the_far_shell_is_killed(
     # A shell that is killed leaves its children to PID 1, which reaps nobody here.
     left = [one for one in left_behind(container, before) if not one.startswith("process")]
     assert left == []
-    assert not [pid for pid in readers(all_pids())]
+    assert readers(all_pids()) == {}
 
 
 def test_what_cannot_be_is_refused(run_container: RunContainer, tmp_path: Path) -> None:
@@ -363,7 +365,7 @@ def made(folder: Path) -> Path:
 
 
 def the_jvm_answers(jvm: subprocess.Popen[bytes], home: Path) -> None:
-    run = jvmdiag("jcmd", "local://", "--jvm", str(jvm.pid), "VM.version", "--timeout", "20", home=home)
+    run = jvmdiag("jcmd", "--timeout", "20", "--jvm", str(jvm.pid), "local://", "VM.version", home=home)
     assert run.exit_code == 0, run.err
 
 

@@ -10,7 +10,7 @@ import stat
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,13 +28,31 @@ def directory(tmp_path: Path) -> Path:
     return tmp_path / f".jvmdiag-{secrets.token_hex(6)}.hprof"
 
 
-def copying(directory: Path, stall_s: int = 10) -> subprocess.Popen[bytes]:
-    """A copy whose reader is there."""
-    argv = ["sh", "-c", script(), "sh", "copy", str(stall_s), str(directory), "fifo", "fifo"]
-    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    assert process.stdout is not None
-    assert os.read(process.stdout.fileno(), 6) == b"ready\n"
-    return process
+class Copy:
+    """A copy whose reader is there; leaving the context ends it."""
+
+    def __init__(self, directory: Path, stall_s: int = 10) -> None:
+        argv = ["sh", "-c", script(), "sh", "copy", str(stall_s), str(directory), "fifo", "fifo"]
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.stdin, self.stdout = self.process.stdin, self.process.stdout
+        assert os.read(self.stdout.fileno(), 6) == b"ready\n"
+
+    def __enter__(self) -> Copy:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stdin.close()
+        self.process.wait(PAST_S)
+        self.stdout.close()
+
+    def say(self, word: bytes) -> None:
+        self.stdin.write(word + b"\n")
+        self.stdin.flush()
+
+    def ends_with(self) -> int:
+        return self.process.wait(PAST_S)
 
 
 @contextlib.contextmanager
@@ -62,8 +80,7 @@ def writing(fifo: Path, data: bytes = DATA) -> Iterator[list[OSError | None]]:
     assert not thread.is_alive(), "the writer waits for ever"
 
 
-def until(what: str, done: object, patience_s: float = PAST_S) -> None:
-    assert callable(done)
+def until(what: str, done: Callable[[], object], patience_s: float = PAST_S) -> None:
     end = time.monotonic() + patience_s
     while not done():
         assert time.monotonic() < end, what
@@ -71,108 +88,89 @@ def until(what: str, done: object, patience_s: float = PAST_S) -> None:
 
 
 def test_it_is_for_its_owner_only_and_goes_with_the_copy(directory: Path) -> None:
-    process = copying(directory)
-    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
-    mode = (directory / "fifo").stat().st_mode
-    assert stat.S_ISFIFO(mode) and stat.S_IMODE(mode) == 0o600
-    process.communicate()
+    with Copy(directory):
+        assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+        mode = (directory / "fifo").stat().st_mode
+        assert stat.S_ISFIFO(mode) and stat.S_IMODE(mode) == 0o600
     assert list(directory.parent.iterdir()) == []
 
 
 def test_what_is_written_comes_whole_once_the_writer_is_said_to_be_done(directory: Path) -> None:
-    process = copying(directory)
-    received = bytearray()
-
-    def read() -> None:
-        assert process.stdout is not None
-        received.extend(process.stdout.read())
-
-    reading = threading.Thread(target=read)
-    reading.start()
-    with writing(directory / "fifo") as ended:
+    with Copy(directory) as copy, writing(directory / "fifo") as ended:
+        received = b""
+        while len(received) < len(DATA):
+            received += os.read(copy.stdout.fileno(), 1 << 20)
         until("it is written", lambda: ended)
-    assert process.stdin is not None
-    process.stdin.write(b"done\n")
-    process.stdin.flush()
-    reading.join(PAST_S)
-    assert process.wait(PAST_S) == 0
-    assert (ended, bytes(received)) == ([None], DATA)
+        copy.say(b"done")
+        assert os.read(copy.stdout.fileno(), 1) == b""
+        assert copy.ends_with() == 0
+    assert (ended, received) == ([None], DATA)
     assert list(directory.parent.iterdir()) == []
-    process.stdin.close()
 
 
 def test_a_writer_that_comes_when_nobody_listens_any_more_finds_no_place_for_a_file(directory: Path) -> None:
-    process = copying(directory)
-    process.communicate()
+    with Copy(directory):
+        pass
     with writing(directory / "fifo") as ended:
         pass
     assert isinstance(ended[0], FileNotFoundError)
     assert list(directory.parent.iterdir()) == []
 
 
-def test_one_that_writes_when_the_listener_goes_is_told(directory: Path) -> None:
-    process = copying(directory)
-    with writing(directory / "fifo") as ended:
+@pytest.mark.parametrize("word", [b"leave", b""])
+def test_one_that_writes_when_the_listener_goes_is_told(directory: Path, word: bytes) -> None:
+    with Copy(directory) as copy, writing(directory / "fifo") as ended:
         # Nobody takes it, and both pipes together hold less.
         time.sleep(0.2)
         assert not ended
-        assert process.stdin is not None
-        process.stdin.close()
+        copy.say(word) if word else copy.stdin.close()
     assert isinstance(ended[0], BrokenPipeError)
-    process.wait(PAST_S)
     assert list(directory.parent.iterdir()) == []
-    process.stdout.close()
 
 
 def test_one_that_writes_when_the_reader_is_killed_is_told(directory: Path) -> None:
-    process = copying(directory)
-    with writing(directory / "fifo") as ended:
+    with Copy(directory) as copy, writing(directory / "fifo") as ended:
         [reader] = readers_of(directory)
         os.kill(reader, signal.SIGKILL)
+        assert copy.ends_with() == 137
     assert isinstance(ended[0], BrokenPipeError)
-    process.communicate()
-    assert process.returncode == 137
     assert list(directory.parent.iterdir()) == []
 
 
 @pytest.mark.parametrize("stopped", [True, False])
 def test_a_reader_that_takes_nothing_is_ended_within_its_bound(directory: Path, stopped: bool) -> None:
     """It is stopped itself, or what it read is taken by nobody: here, by us."""
-    process = copying(directory, stall_s=1)
-    if stopped:
-        os.kill(readers_of(directory)[0], signal.SIGSTOP)
-    with writing(directory / "fifo") as ended:
-        pass
-    assert isinstance(ended[0], BrokenPipeError)
-    assert process.wait(PAST_S) == 75
+    with Copy(directory, stall_s=1) as copy:
+        if stopped:
+            os.kill(readers_of(directory)[0], signal.SIGSTOP)
+        with writing(directory / "fifo") as ended:
+            pass
+        assert isinstance(ended[0], BrokenPipeError)
+        assert copy.ends_with() == 75
     assert list(directory.parent.iterdir()) == []
-    process.communicate()
 
 
 def test_a_writer_that_writes_nothing_is_waited_for(directory: Path) -> None:
-    process = copying(directory, stall_s=1)
-    fd = os.open(directory / "fifo", os.O_WRONLY)
-    os.write(fd, b"x")
-    with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(2.5)
-    os.close(fd)
-    process.communicate()
+    with Copy(directory, stall_s=1) as copy:
+        fd = os.open(directory / "fifo", os.O_WRONLY)
+        os.write(fd, b"x")
+        with pytest.raises(subprocess.TimeoutExpired):
+            copy.process.wait(2.5)
+        os.close(fd)
 
 
 def test_release_lets_a_writer_go_whose_copy_was_killed_before_it_came(directory: Path) -> None:
-    process = copying(directory)
-    children = readers_of(directory)
-    process.kill()
-    assert process.stdin is not None
-    process.wait()
-    for reader in children:
-        os.kill(reader, signal.SIGKILL)
-    process.communicate()
+    with Copy(directory) as copy:
+        readers = readers_of(directory)
+        copy.process.kill()
+        copy.process.wait()
+        for reader in readers:
+            os.kill(reader, signal.SIGKILL)
     until("the FIFO has no reader", lambda: not has_reader(directory / "fifo"))
     with writing(directory / "fifo") as ended:
         time.sleep(0.3)
         assert not ended
-        assert subprocess.run(["sh", "-c", script(), "sh", "release", str(directory)]).returncode == 0
+        assert released(directory) == 0
     assert isinstance(ended[0], BrokenPipeError)
     assert list(directory.parent.iterdir()) == []
 
@@ -185,26 +183,28 @@ def has_reader(fifo: Path) -> bool:
     return True
 
 
+def released(directory: Path) -> int:
+    return subprocess.run(["sh", "-c", script(), "sh", "release", str(directory)]).returncode
+
+
 def test_release_ends_a_reader_that_is_stopped_and_whose_shell_is_gone(directory: Path) -> None:
-    process = copying(directory)
-    [reader] = readers_of(directory)
-    os.kill(reader, signal.SIGSTOP)
-    with writing(directory / "fifo") as ended:
-        process.kill()
-        process.wait()
-        assert subprocess.run(["sh", "-c", script(), "sh", "release", str(directory)]).returncode == 0
-        process.communicate()
+    with Copy(directory) as copy:
+        [reader] = readers_of(directory)
+        os.kill(reader, signal.SIGSTOP)
+        with writing(directory / "fifo") as ended:
+            copy.process.kill()
+            copy.process.wait()
+            assert released(directory) == 0
     assert isinstance(ended[0], BrokenPipeError)
-    assert readers_of(directory) == []
+    until("the reader is gone", lambda: not readers_of(directory))
     assert list(directory.parent.iterdir()) == []
 
 
 def test_release_of_what_is_not_there_does_nothing_and_of_what_cannot_be_seen_is_no_success(
     directory: Path,
 ) -> None:
-    release = ["sh", "-c", script(), "sh", "release"]
-    assert subprocess.run([*release, str(directory)]).returncode == 0
-    assert subprocess.run([*release, str(directory / "not/there")]).returncode == 1
+    assert released(directory) == 0
+    assert released(directory / "not/there") == 1
 
 
 def test_where_no_directory_can_be_made_it_says_why() -> None:

@@ -62,8 +62,7 @@ def created(size: int = len(CONTENT)) -> str:
 
 def write_to(path: Path, content: bytes) -> None:
     """As a JVM opens it with -overwrite, and writes."""
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(fd, "wb", buffering=0) as out:
+    with path.open("wb", buffering=0) as out:
         left = memoryview(content)
         while left:
             left = left[out.write(left) :]
@@ -252,7 +251,9 @@ def test_a_reader_that_is_killed_is_told_as_a_cut(directory: Path) -> None:
     assert dump.discard() is None
 
 
-@pytest.mark.parametrize(("code", "kind", "said"), [(65, ReadOnlyTarget, "no FIFO"), (75, TransferCut, "10 s")])
+@pytest.mark.parametrize(
+    ("code", "kind", "said"), [(65, ReadOnlyTarget, "no FIFO"), (75, TransferCut, "10 s")]
+)
 def test_why_there_is_no_reader_is_told_and_the_jvm_is_not_asked(
     directory: Path, code: int, kind: type[JvmdiagError], said: str
 ) -> None:

@@ -13,10 +13,10 @@ from jvmdiag.errors import TransferCut
 MIB = 1 << 20
 
 
-@pytest.mark.parametrize(("free_kib", "bytes_"), [(400 << 10, 100 * MIB), (9 << 30, 256 * MIB), (5, 16 * MIB)])
-def test_it_is_a_quarter_of_the_free_memory_within_bounds(
-    tmp_path: Path, free_kib: int, bytes_: int
-) -> None:
+@pytest.mark.parametrize(
+    ("free_kib", "bytes_"), [(400 << 10, 100 * MIB), (9 << 30, 256 * MIB), (5, 16 * MIB)]
+)
+def test_it_is_a_quarter_of_the_free_memory_within_bounds(tmp_path: Path, free_kib: int, bytes_: int) -> None:
     meminfo = tmp_path / "meminfo"
     meminfo.write_text(f"MemTotal: 1 kB\nMemAvailable:   {free_kib} kB\n")
     assert spool_bytes(meminfo) == bytes_
