@@ -32,7 +32,7 @@ def release(reach: Reach, directory: str, user: Owner) -> bool:
     """End what is left of the pipes in `directory` of the JVM, and let a JVM go that waits in one; whether
     nothing is left. A second call does nothing."""
     argv = ["sh", "-c", script(), "sh", "release", reach.path(directory)]
-    return reach.host.run(argv, user=user).ok
+    return reach.host.run(argv, user=user, timeout_s=_ALIVE_S).ok
 
 
 class Pipe:
@@ -91,13 +91,15 @@ class Pipe:
         self._spool.end(error)
         self._stream.send(b"leave\n")
 
-    def close(self) -> None:
+    def stop(self) -> None:
         """End the reader, if it has not ended: a JVM that writes goes on, and gets an error."""
         self._spool.close()
-        if self._thread.is_alive():
-            self._stream.send(b"leave\n")
-            self._stream.end_input()
-            self._thread.join(_END_S)
+        self._stream.send(b"leave\n")
+
+    def close(self) -> None:
+        """The same, and let go of the stream. For the thread that made it."""
+        self.stop()
+        self._thread.join(_END_S)
         self._stream.close()
 
     def _fill(self) -> None:

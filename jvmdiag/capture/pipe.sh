@@ -27,14 +27,24 @@ look() {
     [ "$state" != Z ]
 } 2>/dev/null
 
+# The first half of "ready" through the reader. When it has written that it waits for more: what it has read beyond what
+# it wrote are its own libraries.
+prepare() {
+    idle='' tries=250
+    printf rea
+    while look && [ "$gave" -eq 0 ] && [ $((tries -= 1)) -gt 0 ]; do sleep 0.02; done
+    # Where /proc does not say, that it is stopped is all that can be seen.
+    [ "$gave" -eq 0 ] || idle=$((got - gave))
+    echo dy
+}
+
 # Until the reader has ended; it is killed where it holds bytes that nobody takes, or is stopped, for too long.
-# A reader that waits for the JVM holds none: what it has read beyond what it wrote is least then.
 attend() {
-    still=0 last='' least=''
+    still=0 last=''
     while look; do
-        held=$((got - gave))
-        if [ -z "$least" ] || [ "$held" -lt "$least" ]; then least=$held; fi
-        if [ "$state" != T ] && { [ "$held" -le "$least" ] || [ "$got $gave" != "$last" ]; }; then still=0; fi
+        held=0
+        [ -z "$idle" ] || held=$((got - gave - idle))
+        if [ "$state" != T ] && { [ "$held" -le 0 ] || [ "$got $gave" != "$last" ]; }; then still=0; fi
         last="$got $gave"
         # Without its FIFO nobody waits for this reader: the JVM has answered.
         if [ $((still += 1)) -gt "$patience" ] && [ -p "$from" ]; then
@@ -72,7 +82,7 @@ copy() {
         if [ "$word" = "done" ]; then rm -f "$from"; else kill -9 "$reader"; fi
     } 2>/dev/null &
     listener=$!
-    echo ready >&4
+    prepare >&4
     exec 3<&- 4>&- 5<&-
     attend
     wait "$reader"

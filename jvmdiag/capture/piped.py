@@ -139,7 +139,7 @@ class PipedDump:
                 yield last[:-_LAST_BYTES]
                 last = last[-_LAST_BYTES:]
         except BaseException:
-            part.close()
+            part.stop()
             raise
         finally:
             keeper.join()
@@ -160,7 +160,7 @@ class PipedDump:
                     told_s = time.monotonic()
         except BaseException as error:  # noqa: BLE001 - it is raised again by the thread that takes
             self._failure = error
-            part.close()
+            part.stop()
             main.fail(error)
 
     def _ask(self) -> None:
