@@ -37,7 +37,10 @@ class Copy:
         self.process = subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
         assert self.process.stdin is not None and self.process.stdout is not None
         self.stdin, self.stdout = self.process.stdin, self.process.stdout
-        assert os.read(self.stdout.fileno(), 6) == b"ready\n"
+        head = b""
+        while not head.endswith(b"\n"):
+            head += os.read(self.stdout.fileno(), 6)
+        assert head == b"ready\n"
 
     def __enter__(self) -> Copy:
         return self
