@@ -90,7 +90,7 @@ def weigh(intent: Intent, known: Known) -> Preflight:
     room = _room(intent, known) if writes else None
     expected = _forecast(intent, known, room)
     if known.way is not None:
-        expected = known.way.slows(expected, known.estimate_bytes)
+        expected = known.way.slows(expected, known.estimate_bytes, known.around.contention)
     return Preflight(
         intent, tuple(_findings(intent, known, expected, writes=writes)), expected, known.estimate_bytes, room
     )

@@ -26,6 +26,8 @@ def test_a_slow_way_is_the_pause() -> None:
     slowed = Way(50 * MB, 250 * MB).slows(PLAIN, GB)
     assert slowed.low_s == pytest.approx(750 / 50 / 1.5)
     assert slowed.high_s == pytest.approx((1200 - 250) / 50 * 2)
+    crowded = Way(50 * MB, 250 * MB).slows(PLAIN, GB, contention=3)
+    assert (crowded.low_s, crowded.high_s) == (slowed.low_s, pytest.approx(2 * slowed.high_s))
 
 
 def test_what_fits_into_the_memory_here_waits_for_no_way() -> None:
