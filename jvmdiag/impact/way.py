@@ -24,7 +24,7 @@ while read -r blocks && [ "$blocks" -gt 0 ]; do
 done
 """
 # The JVM, its reader and what compresses here want a CPU at the same time.
-_QUICKER, _SLOWER = 1.5, 2.0
+_QUICKER, _SLOWER = 1.5, 2.5
 
 
 @dataclass(frozen=True)
