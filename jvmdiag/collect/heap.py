@@ -16,7 +16,7 @@ from jvmdiag.capture.heap import HeapDump, JvmSays
 from jvmdiag.capture.piped import PipedDump
 from jvmdiag.collect.job import Job, Journal, Progress, file_name, moment_of, now
 from jvmdiag.collect.keep import Origin, add_cost, artifact, require_agreement, write_account
-from jvmdiag.collect.no_disk import account_witness, piped_dump, require_overwrite
+from jvmdiag.collect.no_disk import account_witness, piped_dump, require_pipe
 from jvmdiag.collect.price import NO_TERMS, Offer, Terms, agree, remember
 from jvmdiag.collect.scene import open_scene, see
 from jvmdiag.collect.watching import cost_of_all, watch
@@ -106,7 +106,7 @@ class _Taking:
     def with_(self, speaker: Speaker) -> HeapDumpTaken:
         request = self.request
         if request.no_disk:
-            require_overwrite(speaker, self.job.timeout_s)
+            require_pipe(speaker, self.scene.jvm, self.job.timeout_s)
         with watch(self.scene, request.terms.watching) as over:
             offer = agree(self.job, self.scene, speaker, request.intent, request.terms, request.dump_dir)
             if offer.price.room is None:

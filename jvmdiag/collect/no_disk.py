@@ -14,23 +14,32 @@ from jvmdiag.collect.job import Job, Progress
 from jvmdiag.errors import CommandRefused, JvmdiagError
 from jvmdiag.hprof import histogram_of_file
 from jvmdiag.impact.disk import writes_parts
-from jvmdiag.model import Witness
+from jvmdiag.model import Jvm, Witness
 from jvmdiag.transfer.aside import AsideFile
 from jvmdiag.transfer.sink import PartialFile
 
 _HELP_S = 30.0
 
 
-def require_overwrite(speaker: Speaker, timeout_s: float) -> None:
-    """Raises CommandRefused for a JVM, or a tool, that cannot write to what is there already. Costs no safepoint."""
-    what = "it takes GC.heap_dump -overwrite to write into a FIFO, and this JVM has none"
+def require_pipe(speaker: Speaker, jvm: Jvm, timeout_s: float) -> None:
+    """Raises CommandRefused for a JVM, or a tool, that cannot write to what is there already, and for a JVM that does
+    not write as its version does. Costs no safepoint."""
+    what, otherwise = (
+        "it takes GC.heap_dump -overwrite to write into a FIFO",
+        "without --no-disk it can be dumped",
+    )
     try:
         said = speaker.ask("help GC.heap_dump", min(timeout_s, _HELP_S))
     except CommandRefused as error:
-        raise CommandRefused(what, why=str(error), advice="without --no-disk it can be dumped") from None
+        raise CommandRefused(what, why=str(error), advice=otherwise) from None
     if b"-overwrite" not in said:
+        raise CommandRefused(what, why="this JVM's has no such option", advice=otherwise)
+    # Those that write parts let one say how many at once; a part that is not expected would be a file.
+    if (b"-parallel" in said) != writes_parts(jvm):
         raise CommandRefused(
-            what, why="its help does not name it", advice="without --no-disk it can be dumped"
+            "it is not known whether this JVM writes its dump in parts",
+            why=f"its version is {jvm.version or 'not known'}, and its help says otherwise",
+            advice=otherwise,
         )
 
 

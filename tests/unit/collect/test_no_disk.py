@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from jvmdiag.attach.rung import Reach, Speaker
 from jvmdiag.capture.heap import HeapDump, JvmSays
 from jvmdiag.capture.piped import PipedDump
 from jvmdiag.collect.heap import HeapDumpRequest
-from jvmdiag.collect.no_disk import account_witness, require_overwrite
+from jvmdiag.collect.no_disk import account_witness, require_pipe
 from jvmdiag.errors import BadRequest, CommandRefused
 from jvmdiag.model import Owner
 from jvmdiag.transfer.aside import AsideFile
@@ -18,6 +19,9 @@ from jvmdiag.transfer.codec import Codec
 from jvmdiag.transfer.sink import PartialFile
 from tests.fakes import FakeHost
 from tests.hprof_bytes import heap_dump
+from tests.unit.jvm.probe_case import the_jvm_of
+
+TOMCAT = the_jvm_of("tomcat-inside")
 
 
 class Says(Speaker):
@@ -37,14 +41,26 @@ class Says(Speaker):
         return self._answer
 
 
-def test_a_jvm_that_overwrites_can() -> None:
-    require_overwrite(Says(b"Options:\n\t-all :\n\t-overwrite : [optional]\n"), 10)
+@pytest.mark.parametrize(("version", "options"), [("17.0.9", b""), ("25.0.2", b"-parallel :")])
+def test_a_jvm_that_overwrites_can(version: str, options: bytes) -> None:
+    jvm = replace(TOMCAT, version=version)
+    require_pipe(Says(b"Options:\n\t-all :\n\t-overwrite : [optional]\n" + options), jvm, 10)
+
+
+@pytest.mark.parametrize(
+    ("version", "options"), [("17.0.9", b"-parallel :"), ("25.0.2", b""), (None, b"-parallel :")]
+)
+def test_one_that_may_write_parts_which_nobody_expects_is_refused(
+    version: str | None, options: bytes
+) -> None:
+    with pytest.raises(CommandRefused, match="in parts"):
+        require_pipe(Says(b"-overwrite :" + options), replace(TOMCAT, version=version), 10)
 
 
 @pytest.mark.parametrize("answer", [b"Options:\n\t-all :\n", CommandRefused("no tool there can ask for it")])
 def test_one_that_does_not_or_cannot_be_asked_is_refused_beforehand(answer: bytes | Exception) -> None:
     with pytest.raises(CommandRefused, match="-overwrite"):
-        require_overwrite(Says(answer), 10)
+        require_pipe(Says(answer), TOMCAT, 10)
 
 
 def test_what_is_not_written_cannot_be_kept() -> None:
