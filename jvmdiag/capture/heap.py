@@ -28,8 +28,10 @@ from jvmdiag.errors import (
     JvmGone,
     NoImage,
     NoSuchFile,
+    NoSuchTarget,
     ReadOnlyTarget,
     TargetDiskFull,
+    TargetNotRunning,
     TransferCut,
 )
 from jvmdiag.hosts.base import ByteStream
@@ -276,9 +278,14 @@ class HeapDump:
         return self._says is not None or (self._word_lost and self._may_become_whole())
 
     def _may_become_whole(self) -> bool:
-        """Whether the JVM still writes it, or left it as one that is whole ends; true where that cannot be seen."""
+        """Whether the JVM still writes it, or left it as one that is whole ends; true where that cannot be seen.
+
+        One that ended without a word, with its container, left half a dump.
+        """
         try:
             return self._far_file.is_written_on() or self._far_file.ends_well()
+        except (TargetNotRunning, NoSuchTarget, JvmGone):
+            return False
         except (JvmdiagError, TimeoutError):
             return True
 

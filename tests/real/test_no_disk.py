@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import os
 import pty
@@ -10,11 +9,9 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import docker
 import pytest
 from docker.models.containers import Container
 
@@ -22,18 +19,15 @@ from jvmdiag.capture.pipe import STALL_S
 from tests.hprof_read import instances_by_class
 from tests.real.containers import left_behind, snapshot
 from tests.real.fixtures import RunContainer
-from tests.real.images import Images, load
+from tests.real.images import load
 from tests.real.jvmdiag import Running, argv, environment, final_names, jvmdiag
-from tests.real.local_jvm import start, unpack
-from tests.real.sshd import Sshd, descendants
+from tests.real.piping import SLACK_S, all_pids, readers, the_reader, until
 from tests.real.terminal import read_until
 
 JVMS = ("jvm11", "jvm17", "jvm21", "jvm25")
 LIMIT = {"mem_limit": "420m", "memswap_limit": "420m"}
 FULL = load("--megabytes", "180", java=("-Xmx260m", "-XX:+UseSerialGC"))
 BIG = load("--megabytes", "300", java=("-Xmx900m",))
-# What the far side and this one need beyond the bound until a JVM that stood still answers.
-SLACK_S = 15.0
 SMALL: dict[str, Any] = {
     "read_only": True,
     "tmpfs": {"/tmp": "rw,size=8m,mode=1777", "/dev/shm": "rw,size=4m,mode=1777"},
@@ -43,13 +37,6 @@ SMALL: dict[str, Any] = {
 def root_of(container: Container) -> Path:
     container.reload()
     return Path(f"/proc/{container.attrs['State']['Pid']}/root")
-
-
-def until(what: str, done: Callable[[], object], patience_s: float = 60.0) -> None:
-    end = time.monotonic() + patience_s
-    while not done():
-        assert time.monotonic() < end, what
-        time.sleep(0.01)
 
 
 def fill(container: Container) -> None:
@@ -131,40 +118,6 @@ def test_it_lives_where_its_twin_is_killed_by_a_plain_dump(
     container.reload()
     assert container.status == "running" and not container.attrs["State"]["OOMKilled"]
     assert left_behind(container, before) == []
-
-
-def readers(pids: list[int]) -> dict[int, Path]:
-    """Of these processes those that read a FIFO for a dump, and the directory that it stands in, as they know it."""
-    found = {}
-    for pid in pids:
-        with contextlib.suppress(OSError):
-            environ = Path(f"/proc/{pid}/environ").read_bytes().decode()
-            if (mark := re.search(r"JVMDIAG_PIPE=([^\0]+)", environ)) and Path(
-                f"/proc/{pid}/comm"
-            ).read_text() == "dd\n":
-                found[pid] = Path(mark[1])
-    return found
-
-
-def all_pids() -> list[int]:
-    return [int(entry.name) for entry in Path("/proc").glob("[0-9]*")]
-
-
-def the_reader(under_way: Running) -> int:
-    """The one through which the bytes come, once they do: of a JVM with two FIFOs the one that reads more."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        assert under_way.process.poll() is None, under_way.end().err
-        for pid in readers(all_pids()):
-            with contextlib.suppress(OSError):
-                if wrote_bytes(pid) > 20_000_000:
-                    return pid
-        time.sleep(0.005)
-    raise AssertionError("nothing comes through a FIFO")
-
-
-def wrote_bytes(pid: int) -> int:
-    return int(re.search(r"wchar: (\d+)", Path(f"/proc/{pid}/io").read_text())[1])  # type: ignore[index]
 
 
 def begin(container: Container, home: Path, *options: str) -> Running:
@@ -333,90 +286,3 @@ def test_a_dry_run_shows_it_and_does_nothing(run_container: RunContainer, tmp_pa
     assert re.search(r"mkfifo \S*/dev/shm/\S+/heap.hprof \S*/dev/shm/\S+/heap.hprof.p0", run.out)
     assert "GC.heap_dump -overwrite -parallel=1 -all" in run.out
     assert left_behind(container, before) == []
-
-
-@pytest.fixture(scope="module")
-def unpacked(
-    docker_client: docker.DockerClient, images: Images, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    return unpack(docker_client, images, tmp_path_factory.mktemp("opt"))
-
-
-@pytest.fixture
-def local_jvm(tmp_path: Path, unpacked: Path) -> Iterator[subprocess.Popen[bytes]]:
-    with start(unpacked, tmp_path / "log", "--megabytes", "300", java=("-Xmx900m",)) as process:
-        yield process
-
-
-def ssh(sshd: Sshd, folder: Path) -> tuple[str, ...]:
-    options = sshd.options()
-    (folder / ".ssh").mkdir()
-    (folder / ".ssh" / "known_hosts").write_text(Path(options.known_hosts[0]).read_text())
-    return (str(sshd.target()), "-i", str(options.identity_files[0]))
-
-
-def over_ssh(sshd: Sshd, jvm: subprocess.Popen[bytes], folder: Path) -> tuple[str, ...]:
-    return (*ssh(sshd, folder), "--jvm", str(jvm.pid), "--no-disk", "--yes", "-o", str(folder / "out"))
-
-
-def made(folder: Path) -> Path:
-    folder.mkdir()
-    return folder
-
-
-def the_jvm_answers(jvm: subprocess.Popen[bytes], home: Path) -> None:
-    run = jvmdiag("jcmd", "--timeout", "20", "--jvm", str(jvm.pid), "local://", "VM.version", home=home)
-    assert run.exit_code == 0, run.err
-
-
-def scratch() -> set[Path]:
-    return {path for top in ("/tmp", "/dev/shm") for path in Path(top).glob(".jvmdiag-*.hprof*")}
-
-
-def test_it_comes_over_ssh(tmp_path: Path, local_jvm: subprocess.Popen[bytes]) -> None:
-    before = scratch()
-    with Sshd(made(tmp_path / "sshd")) as sshd:
-        run = jvmdiag("heapdump", *over_ssh(sshd, local_jvm, tmp_path), "--json", home=tmp_path)
-    assert run.exit_code == 0, run.err
-    assert all(witness["agrees"] for witness in run.document["artifact"]["witnesses"])
-    assert scratch() == before
-
-
-def test_a_connection_that_is_cut_lets_the_jvm_go_on(
-    tmp_path: Path, local_jvm: subprocess.Popen[bytes]
-) -> None:
-    before = scratch()
-    with Sshd(made(tmp_path / "sshd")) as sshd:
-        running = Running("heapdump", *over_ssh(sshd, local_jvm, tmp_path), home=tmp_path)
-        the_reader(running)
-        sshd.restart()
-        run = running.end()
-        the_jvm_answers(local_jvm, tmp_path)
-    assert run.exit_code in (26, 61), run.err
-    assert final_names(tmp_path / "out") == []
-    assert scratch() == before
-
-
-def test_a_connection_that_stalls_lets_the_jvm_go_on_and_is_told(
-    tmp_path: Path, local_jvm: subprocess.Popen[bytes]
-) -> None:
-    before = scratch()
-    with Sshd(made(tmp_path / "sshd")) as sshd:
-        running = Running("heapdump", *over_ssh(sshd, local_jvm, tmp_path), home=tmp_path)
-        reader = the_reader(running)
-        sessions = [
-            pid
-            for pid in descendants(int((sshd.folder / "sshd.pid").read_text()))
-            if Path(f"/proc/{pid}/comm").read_text().startswith("sshd")
-        ]
-        for pid in sessions:
-            os.kill(pid, signal.SIGSTOP)
-        until("the reader is ended", lambda: reader not in readers(all_pids()), STALL_S + SLACK_S)
-        the_jvm_answers(local_jvm, tmp_path)
-        assert scratch() == before
-        run = running.end()
-        for pid in sessions:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
-    assert run.exit_code == 26, run.err
-    assert final_names(tmp_path / "out") == []

@@ -127,6 +127,8 @@ def test_one_that_writes_when_the_listener_goes_is_told(directory: Path, word: b
         time.sleep(0.2)
         assert not ended
         copy.say(word) if word else copy.stdin.close()
+        # Not 75, which it would be once the bound is over.
+        assert copy.ends_with() == 137
     assert isinstance(ended[0], BrokenPipeError)
     assert list(directory.parent.iterdir()) == []
 

@@ -1,0 +1,55 @@
+"""A dump on its way through a FIFO: who reads it on the target."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.real.jvmdiag import Running
+
+# What the far side and this one need beyond the bound until a JVM that stood still answers.
+SLACK_S = 15.0
+
+
+def until(what: str, done: Callable[[], object], patience_s: float = 60.0) -> None:
+    end = time.monotonic() + patience_s
+    while not done():
+        assert time.monotonic() < end, what
+        time.sleep(0.01)
+
+
+def readers(pids: list[int]) -> dict[int, Path]:
+    """Of these processes those that read a FIFO for a dump, and the directory that it stands in, as they know it."""
+    found = {}
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            environ = Path(f"/proc/{pid}/environ").read_bytes().decode()
+            if (mark := re.search(r"JVMDIAG_PIPE=([^\0]+)", environ)) and Path(
+                f"/proc/{pid}/comm"
+            ).read_text() == "dd\n":
+                found[pid] = Path(mark[1])
+    return found
+
+
+def all_pids() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").glob("[0-9]*")]
+
+
+def the_reader(under_way: Running) -> int:
+    """The one through which the bytes come, once they do: of a JVM with two FIFOs the one that reads more."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert under_way.process.poll() is None, under_way.end().err
+        for pid in readers(all_pids()):
+            with contextlib.suppress(OSError):
+                if wrote_bytes(pid) > 20_000_000:
+                    return pid
+        time.sleep(0.005)
+    raise AssertionError("nothing comes through a FIFO")
+
+
+def wrote_bytes(pid: int) -> int:
+    return int(re.search(r"wchar: (\d+)", Path(f"/proc/{pid}/io").read_text())[1])  # type: ignore[index]
