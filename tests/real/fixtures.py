@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import docker
 import pytest
@@ -94,3 +94,9 @@ def ssh_jre(session_containers: Containers, tmp_path_factory: pytest.TempPathFac
 def ssh_jdk(session_containers: Containers, tmp_path_factory: pytest.TempPathFactory) -> SshHost:
     """The same on a full JDK."""
     return start_ssh_host(session_containers, "ssh-jdk", tmp_path_factory.mktemp("ssh-jdk"))
+
+
+def cases(*shown: object, long: Iterable[object]) -> list[object]:
+    """Parameters of which those in `long` are left out unless scripts/test --long is run."""
+    more = [one if isinstance(one, tuple) else (one,) for one in long]
+    return [*shown, *(pytest.param(*one, marks=pytest.mark.long) for one in more)]

@@ -145,14 +145,14 @@ class Soak:
     """Runs on `routes`, in `folder`; the same `seed` makes the same faults at the same points."""
 
     def __init__(self, routes: list[Route], folder: Path, seed: int) -> None:
-        self._routes = routes
         self._folder = folder
         self._chance = random.Random(seed)
+        faults = [(route, fault) for route in routes for fault in (*route.faults, *SIGNALS, "disk full")]
+        # Each once, in an order of chance, before any comes again.
+        self._pairs = self._chance.sample(faults, len(faults))
 
     def run(self, number: int) -> Ended:
-        route = self._routes[number % len(self._routes)]
-        faults = [*route.faults, *SIGNALS, "disk full"]
-        fault = faults[(number // len(self._routes)) % len(faults)]
+        route, fault = self._pairs[number % len(self._pairs)]
         at_bytes = int(self._chance.uniform(0.02, 0.9) * DUMP_BYTES)
         out = self._folder / f"out{number}"
         self._began_s = time.monotonic()

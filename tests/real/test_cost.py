@@ -19,7 +19,7 @@ import pytest
 from docker.models.containers import Container
 
 from tests.real.containers import SshHost, home_of, http_get, left_behind, published_port, snapshot
-from tests.real.fixtures import RunContainer
+from tests.real.fixtures import RunContainer, cases
 from tests.real.images import Images
 from tests.real.jvmdiag import jvmdiag
 
@@ -80,7 +80,7 @@ def manifest_in(folder: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text()))
 
 
-@pytest.mark.parametrize("view", ["host", "inside"])
+@pytest.mark.parametrize("view", cases("host", long=("inside",)))
 def test_requests_before_and_during_are_those_of_the_load_generator(
     run_container: RunContainer, view: str, tmp_path: Path
 ) -> None:

@@ -18,7 +18,7 @@ from docker.models.containers import Container
 from jvmdiag.capture.pipe import STALL_S
 from tests.hprof_read import instances_by_class
 from tests.real.containers import left_behind, snapshot
-from tests.real.fixtures import RunContainer
+from tests.real.fixtures import RunContainer, cases
 from tests.real.images import load
 from tests.real.jvmdiag import Running, argv, environment, final_names, jvmdiag
 from tests.real.piping import SLACK_S, all_pids, readers, the_reader, until
@@ -68,8 +68,21 @@ def answers(container: Container, home: Path) -> None:
     assert time.monotonic() - started < SLACK_S
 
 
-@pytest.mark.parametrize("image", JVMS)
-@pytest.mark.parametrize("view", ["host", "inside"])
+@pytest.mark.parametrize(
+    ("image", "view"),
+    cases(
+        ("jvm11", "host"),
+        ("jvm17", "inside"),
+        ("jvm21", "inside"),
+        ("jvm25", "host"),
+        long=(
+            ("jvm11", "inside"),
+            ("jvm17", "host"),
+            ("jvm21", "host"),
+            ("jvm25", "inside"),
+        ),
+    ),
+)
 def test_where_no_byte_can_be_written_a_dump_is_taken_all_the_same(
     run_container: RunContainer, image: str, view: str, tmp_path: Path
 ) -> None:
@@ -126,8 +139,21 @@ def begin(container: Container, home: Path, *options: str) -> Running:
     )
 
 
-@pytest.mark.parametrize("image", JVMS)
-@pytest.mark.parametrize("view", ["host", "inside"])
+@pytest.mark.parametrize(
+    ("image", "view"),
+    cases(
+        ("jvm17", "inside"),
+        ("jvm25", "host"),
+        long=(
+            ("jvm11", "host"),
+            ("jvm11", "inside"),
+            ("jvm17", "host"),
+            ("jvm21", "host"),
+            ("jvm21", "inside"),
+            ("jvm25", "inside"),
+        ),
+    ),
+)
 def test_the_jvm_goes_on_when_its_reader_is_killed(
     run_container: RunContainer, image: str, view: str, tmp_path: Path
 ) -> None:
@@ -142,8 +168,17 @@ def test_the_jvm_goes_on_when_its_reader_is_killed(
     assert left_behind(container, before) == []
 
 
-@pytest.mark.parametrize("image", ["jvm17", "jvm25"])
-@pytest.mark.parametrize("view", ["host", "inside"])
+@pytest.mark.parametrize(
+    ("image", "view"),
+    cases(
+        ("jvm17", "inside"),
+        long=(
+            ("jvm17", "host"),
+            ("jvm25", "host"),
+            ("jvm25", "inside"),
+        ),
+    ),
+)
 def test_a_reader_that_is_stopped_holds_the_jvm_up_within_the_bound(
     run_container: RunContainer, image: str, view: str, tmp_path: Path
 ) -> None:
@@ -161,8 +196,19 @@ def test_a_reader_that_is_stopped_holds_the_jvm_up_within_the_bound(
     assert left_behind(container, before) == []
 
 
-@pytest.mark.parametrize("image", ["jvm11", "jvm17", "jvm25"])
-@pytest.mark.parametrize("view", ["host", "inside"])
+@pytest.mark.parametrize(
+    ("image", "view"),
+    cases(
+        ("jvm17", "inside"),
+        ("jvm25", "host"),
+        long=(
+            ("jvm11", "host"),
+            ("jvm11", "inside"),
+            ("jvm17", "host"),
+            ("jvm25", "inside"),
+        ),
+    ),
+)
 def test_a_jvmdiag_that_is_killed_midway_leaves_a_jvm_that_goes_on(
     run_container: RunContainer, image: str, view: str, tmp_path: Path
 ) -> None:
@@ -176,7 +222,7 @@ def test_a_jvmdiag_that_is_killed_midway_leaves_a_jvm_that_goes_on(
     assert left_behind(container, before, patience_s=15) == []
 
 
-@pytest.mark.parametrize("view", ["host", "inside"])
+@pytest.mark.parametrize("view", cases("inside", long=("host",)))
 def test_a_jvmdiag_that_is_stopped_is_a_stall_too(
     run_container: RunContainer, view: str, tmp_path: Path
 ) -> None:
@@ -194,8 +240,14 @@ def test_a_jvmdiag_that_is_stopped_is_a_stall_too(
     assert left_behind(container, before) == []
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-@pytest.mark.parametrize("view", ["host", "inside"])
+@pytest.mark.parametrize(
+    ("how", "view"),
+    cases(
+        (signal.SIGKILL, "inside"),
+        (signal.SIGINT, "host"),
+        long=((signal.SIGKILL, "host"), (signal.SIGINT, "inside")),
+    ),
+)
 def test_a_jvmdiag_that_ends_before_the_jvm_begins_leaves_no_fifo_and_no_file(
     run_container: RunContainer, view: str, how: signal.Signals, tmp_path: Path
 ) -> None:
@@ -232,8 +284,17 @@ def test_a_jvmdiag_that_ends_before_the_jvm_begins_leaves_no_fifo_and_no_file(
     assert list((root_of(container) / "dev/shm").iterdir()) == []
 
 
-@pytest.mark.parametrize("image", ["jvm17", "jvm25"])
-@pytest.mark.parametrize("view", ["host", "inside"])
+@pytest.mark.parametrize(
+    ("image", "view"),
+    cases(
+        ("jvm17", "inside"),
+        long=(
+            ("jvm17", "host"),
+            ("jvm25", "host"),
+            ("jvm25", "inside"),
+        ),
+    ),
+)
 def test_the_far_shell_is_killed(run_container: RunContainer, image: str, view: str, tmp_path: Path) -> None:
     container = run_container(image, command=BIG)
     before = snapshot(container)
@@ -266,7 +327,7 @@ def test_what_cannot_be_is_refused(run_container: RunContainer, tmp_path: Path) 
     assert left_behind(container, before) == []
 
 
-@pytest.mark.parametrize("method", ["direct", "tools"])
+@pytest.mark.parametrize("method", cases("direct", long=("tools",)))
 def test_it_works_by_every_method_and_in_a_directory_of_ones_choice(
     run_container: RunContainer, method: str, tmp_path: Path
 ) -> None:

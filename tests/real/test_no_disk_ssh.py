@@ -82,6 +82,7 @@ def test_a_connection_that_is_cut_lets_the_jvm_go_on(
     assert scratch() == before
 
 
+@pytest.mark.long
 def test_a_connection_that_stalls_lets_the_jvm_go_on_and_is_told(
     tmp_path: Path, local_jvm: subprocess.Popen[bytes]
 ) -> None:

@@ -30,7 +30,7 @@ from tests.real.soak import (
     summary,
 )
 
-RUNS = 14
+RUNS = 10
 
 
 def test_a_sample_of_the_soak(
@@ -42,17 +42,7 @@ def test_a_sample_of_the_soak(
     print("\n".join([*map(str, runs), summary(runs)]))
     assert [str(run) + run.words for run in runs if run.lost or run.leftovers] == []
     assert sum(run.identical for run in runs) == RUNS
-    faults = {
-        "cut",
-        "exec killed",
-        "bit flipped",
-        "sshd restarted",
-        "paused",
-        "kill -9",
-        "hang up",
-        "disk full",
-    }
-    assert {run.fault for run in runs} == faults
+    assert len({(run.route, run.fault) for run in runs}) == RUNS
 
 
 def test_a_container_that_ends_while_its_dump_is_copied(
