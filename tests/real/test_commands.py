@@ -16,7 +16,7 @@ import pytest
 from docker.models.containers import Container
 
 from tests.real.containers import left_behind, snapshot
-from tests.real.fixtures import RunContainer
+from tests.real.fixtures import RunContainer, cases
 from tests.real.images import Images, load
 from tests.real.jvmdiag import jvmdiag
 from tests.real.local_jvm import start, unpack
@@ -97,7 +97,7 @@ def test_ps_needs_a_sidecar_where_nothing_else_can_look(
 # histogram and jcmd
 
 
-@pytest.mark.parametrize("image", ["jvm11", "jvm17", "jvm21", "jvm25"])
+@pytest.mark.parametrize("image", cases("jvm11", "jvm25", long=("jvm17", "jvm21")))
 @pytest.mark.parametrize("live", [False, True])
 def test_a_histogram_counts_the_heap(shared: Shared, image: str, live: bool, tmp_path: Path) -> None:
     options = ("--live",) if live else ()
@@ -313,7 +313,7 @@ def test_a_stopped_jvm_is_told_before_anything_is_tried(run_container: RunContai
     assert "SIGCONT" in run.err
 
 
-@pytest.mark.parametrize("method", ["direct", "tools"])
+@pytest.mark.parametrize("method", cases("direct", long=("tools",)))
 def test_a_jvm_that_hangs_is_given_up(run_container: RunContainer, method: str, tmp_path: Path) -> None:
     """It took the command and waits for the reader of a FIFO; the client and the tool do not stay with it."""
     container = run_container("jvm17")

@@ -162,6 +162,7 @@ def test_a_shellless_container_is_watched_from_its_sidecar(
     assert len(run.document["cost"]["samples"]) >= 5
 
 
+@pytest.mark.long
 def test_over_ssh_our_own_copy_is_not_taken_for_traffic(ssh_jre: SshHost, tmp_path: Path) -> None:
     home = home_of(ssh_jre, tmp_path)
     before = snapshot(ssh_jre.container)

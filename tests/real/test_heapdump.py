@@ -18,7 +18,7 @@ from docker.models.containers import Container
 
 from tests.hprof_read import instances_by_class
 from tests.real.containers import left_behind, snapshot
-from tests.real.fixtures import RunContainer
+from tests.real.fixtures import RunContainer, cases
 from tests.real.images import Images, load
 from tests.real.jvmdiag import final_names, jvmdiag, shown_on_a_terminal
 
@@ -229,7 +229,7 @@ def test_a_dry_run_starts_no_sidecar_and_says_that_one_would_be(
     assert [event["Actor"]["Attributes"] for event in made] == []
 
 
-@pytest.mark.parametrize("view", ["host", "inside"])
+@pytest.mark.parametrize("view", cases("host", long=("inside",)))
 def test_the_bar_moves_while_a_jvm_writes_its_parts(
     run_container: RunContainer, view: str, tmp_path: Path
 ) -> None:

@@ -222,7 +222,8 @@ def test_a_jvmdiag_that_is_killed_midway_leaves_a_jvm_that_goes_on(
     assert left_behind(container, before, patience_s=15) == []
 
 
-@pytest.mark.parametrize("view", cases("inside", long=("host",)))
+@pytest.mark.long
+@pytest.mark.parametrize("view", ["inside", "host"])
 def test_a_jvmdiag_that_is_stopped_is_a_stall_too(
     run_container: RunContainer, view: str, tmp_path: Path
 ) -> None:
@@ -284,17 +285,9 @@ def test_a_jvmdiag_that_ends_before_the_jvm_begins_leaves_no_fifo_and_no_file(
     assert list((root_of(container) / "dev/shm").iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("image", "view"),
-    cases(
-        ("jvm17", "inside"),
-        long=(
-            ("jvm17", "host"),
-            ("jvm25", "host"),
-            ("jvm25", "inside"),
-        ),
-    ),
-)
+@pytest.mark.long
+@pytest.mark.parametrize("image", ["jvm17", "jvm25"])
+@pytest.mark.parametrize("view", ["host", "inside"])
 def test_the_far_shell_is_killed(run_container: RunContainer, image: str, view: str, tmp_path: Path) -> None:
     container = run_container(image, command=BIG)
     before = snapshot(container)

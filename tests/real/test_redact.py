@@ -17,7 +17,7 @@ from jvmdiag.hprof.records import ClassDump, InstanceDump, Segment
 from tests.real.fixtures import RunContainer, cases
 from tests.real.images import load
 from tests.real.jvmdiag import Running, jvmdiag, text_of, wait_for_partial
-from tests.real.test_heapdump import JVMS, dump
+from tests.real.test_heapdump import dump
 
 # It is of UTF-16 for a JVM. Of a -D value and of the environment all is Latin-1.
 WIDE, PROPERTY, VARIABLE = "Pl4nted\u0416Wide", "Pl4ntedProperty", "Pl4ntedVariable"
@@ -79,7 +79,7 @@ def redacted_raw(plain: Path, *options: str, home: Path) -> bytes:
     return raw
 
 
-@pytest.mark.parametrize("image", JVMS)
+@pytest.mark.parametrize("image", cases("jvm11", "jvm25", long=("jvm17", "jvm21")))
 def test_each_secret_goes_by_the_rules_that_say_so(
     run_container: RunContainer, image: str, tmp_path: Path
 ) -> None:
@@ -97,7 +97,7 @@ def test_each_secret_goes_by_the_rules_that_say_so(
     assert found(kept) == ["String, UTF-16", "char[]", *CONSTANTS]
 
 
-@pytest.mark.parametrize("image", ["jvm17", "jvm25"])
+@pytest.mark.parametrize("image", cases("jvm17", long=("jvm25",)))
 def test_a_dump_is_redacted_before_a_byte_of_it_is_written_here(
     run_container: RunContainer, image: str, tmp_path: Path
 ) -> None:

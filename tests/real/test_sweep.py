@@ -137,6 +137,7 @@ def test_a_killed_heap_dump_is_found_and_removed_and_nobody_elses(
     assert sweep(tmp_path).out == "no run left a record\n"
 
 
+@pytest.mark.long
 def test_the_advice_of_a_sweep_brings_the_dump_home(run_container: RunContainer, tmp_path: Path) -> None:
     container = run_container("jvm17", command=BIG)
     killed(tmp_path, str(container.name))
@@ -214,6 +215,7 @@ def test_no_on_a_terminal_removes_nothing_and_yes_asks_for_a_whole_dump_by_its_s
     assert inside(container, '[ -e "$1" ] || echo gone', dump) == "gone\n"
 
 
+@pytest.mark.long
 def test_a_dump_that_waits_in_the_jvms_queue_is_not_forgotten(
     run_container: RunContainer, tmp_path: Path
 ) -> None:

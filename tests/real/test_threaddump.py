@@ -19,7 +19,7 @@ from docker.models.containers import Container
 from docker.types import LogConfig
 
 from tests.real.containers import http_get, left_behind, snapshot
-from tests.real.fixtures import RunContainer
+from tests.real.fixtures import RunContainer, cases
 from tests.real.images import Images, load
 from tests.real.jvmdiag import Running, jvmdiag, text_of
 from tests.real.local_jvm import start, unpack
@@ -51,7 +51,9 @@ def test_it_works_with_no_option_given(shared: Shared, image: str, tmp_path: Pat
     assert dump(shared(image), home=tmp_path)["method"] == "direct"
 
 
-@pytest.mark.parametrize("image", [*JVMS, "tomcat-jre", "tomcat-jdk", "jre-not-pid1"])
+@pytest.mark.parametrize(
+    "image", cases("jvm11", "jvm25", "tomcat-jre", "jre-not-pid1", long=("jvm17", "jvm21", "tomcat-jdk"))
+)
 @pytest.mark.parametrize("method", ["direct", "tools", "quit"])
 def test_each_method_works_from_inside_the_container(
     shared: Shared, image: str, method: str, tmp_path: Path
@@ -66,13 +68,19 @@ def test_quit_works_from_the_engines_host(shared: Shared, image: str, tmp_path: 
 
 @pytest.mark.parametrize(
     ("image", "jdk"),
-    [
-        *((image, "jdk17") for image in ("jvm11", "tomcat-jre", "jre-not-pid1", "shellless", "jre-minimal")),
-        *((image, "jdk17-noperl") for image in (*JVMS, "tomcat-jre", "shellless")),
-        *((image, "jdk21-noperl") for image in ("jvm17", "jre-minimal")),
+    cases(
+        *((image, "jdk17") for image in ("jvm11", "jre-not-pid1", "shellless", "jre-minimal")),
+        *((image, "jdk17-noperl") for image in ("jvm11", "jvm25", "shellless")),
+        ("jvm17", "jdk21-noperl"),
         ("jvm21", "jdk25"),
-        *((image, "jdk25-noperl") for image in (*JVMS, "shellless")),
-    ],
+        *((image, "jdk25-noperl") for image in ("jvm11", "jvm25", "shellless")),
+        long=(
+            ("tomcat-jre", "jdk17"),
+            *((image, "jdk17-noperl") for image in ("jvm17", "jvm21", "tomcat-jre")),
+            ("jre-minimal", "jdk21-noperl"),
+            *((image, "jdk25-noperl") for image in ("jvm17", "jvm21")),
+        ),
+    ),
 )
 def test_a_jdk_image_reaches_every_jvm(
     shared: Shared, images: Images, image: str, jdk: str, tmp_path: Path
@@ -84,7 +92,7 @@ def test_a_jdk_image_reaches_every_jvm(
 
 
 @pytest.mark.parametrize("jdk", ["jdk17", "jdk17-noperl", "jdk25-noperl"])
-@pytest.mark.parametrize("image", ["jvm11", "jvm25"])
+@pytest.mark.parametrize("image", cases("jvm11", long=("jvm25",)))
 def test_a_jdk_image_reaches_a_jvm_of_root(
     run_container: RunContainer, images: Images, image: str, jdk: str, tmp_path: Path
 ) -> None:
