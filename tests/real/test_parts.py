@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -93,8 +94,12 @@ def test_the_load_program_fills_deadlocks_and_ends_as_told(run_container: RunCon
     arrays = int(http_get(container, "/fill?megabytes=10")[1].split()[-1])
     assert arrays == 74 * 6
     container.kill("QUIT")
-    http_get(container)
-    log = container.logs().decode()
+    # The JVM takes the signal when it can, and its log goes through the engine.
+    until = time.monotonic() + 20
+    while (
+        "Found one Java-level deadlock" not in (log := container.logs().decode()) and time.monotonic() < until
+    ):
+        time.sleep(0.05)
     assert '"waiting-3"' in log and '"blocked-1"' in log and "Found one Java-level deadlock" in log
     http_get(container, "/exit?code=7")
     assert container.wait()["StatusCode"] == 7
