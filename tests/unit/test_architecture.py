@@ -27,9 +27,11 @@ ARROWS: dict[str, frozenset[str]] = {
     "capture": BASE | {"hosts", "attach"},
     "impact": BASE | {"units", "hosts", "attach", "jvm"},
     "load": BASE | {"hosts", "impact"},
+    "metrics": BASE | {"units", "hosts", "attach", "jvm"},
     "collect": BASE
-    | {"target", "units", "hosts", "jvm", "attach", "capture", "impact", "load", "transfer", "hprof"},
-    "report": BASE | {"units", "jvm", "capture", "impact", "load", "transfer", "hprof", "collect"},
+    | {"target", "units", "hosts", "jvm", "attach", "capture", "impact", "metrics", "load", "transfer", "hprof"},
+    "report": BASE
+    | {"units", "jvm", "capture", "impact", "metrics", "load", "transfer", "hprof", "collect"},
     "cli": BASE
     | {
         "target",
@@ -38,6 +40,7 @@ ARROWS: dict[str, frozenset[str]] = {
         "attach",
         "capture",
         "impact",
+        "metrics",
         "load",
         "transfer",
         "hprof",
@@ -52,6 +55,7 @@ HOST_MODULES: dict[str, frozenset[str]] = {
     "capture": frozenset({"base"}),
     "impact": frozenset({"base", "runner"}),
     "load": frozenset({"uninterrupted"}),
+    "metrics": frozenset({"base", "place"}),
     "collect": frozenset({"base", "access", "place", "opening", "chunks", "runner", "sidecars"}),
     "cli": frozenset({"access", "place", "opening"}),
 }
