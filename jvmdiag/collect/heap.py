@@ -57,8 +57,15 @@ def take_heap_dump(job: Job, request: HeapDumpRequest, journal: Journal, progres
         raise BadRequest("--reclaim and --encrypt-to exclude each other", why=why)
     private_directory(job.output)
     with open_scene(job, journal) as scene:
-        taking = _Taking(job, request, journal, progress, scene)
-        return with_speaker(scene, "GC.heap_dump", job.method, taking.with_)
+        return take_heap_dump_at(scene, job, request, journal, progress)
+
+
+def take_heap_dump_at(
+    scene: Scene, job: Job, request: HeapDumpRequest, journal: Journal, progress: Progress
+) -> HeapDumpTaken:
+    """The same of a JVM that is found already; the output directory is there."""
+    taking = _Taking(job, request, journal, progress, scene)
+    return with_speaker(scene, "GC.heap_dump", job.method, taking.with_)
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,13 @@ def read_document(
             text = file.read(_MAX_BYTES)
     except OSError as error:
         raise NoSuchFile(f"can't read {place}", why=(error.strerror or str(error)).lower()) from None
+    return parse_document(text, kind, schema, str(place), what, advice=advice, strict=strict)
+
+
+def parse_document(
+    text: bytes, kind: type[T], schema: str, place: str, what: str, *, advice: str, strict: bool = False
+) -> T:
+    """The same of a document that was read from `place`. Raises NotADump."""
     try:
         document = json.loads(text)
         if not isinstance(document, dict) or document.get("schema") != schema:

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, cast
 
 from jvmdiag.errors import IntegrityError, NoSuchFile, NotADump
 from jvmdiag.model import Witness
+from jvmdiag.transfer.bundle_verify import SNAPSHOT, bundle_witnesses, is_bundle
 from jvmdiag.transfer.codec import Codec, codec_of, raw_blocks
 from jvmdiag.transfer.hprof import StructureWalk
 from jvmdiag.transfer.manifest import Manifest, manifest_path, read_manifest
@@ -48,16 +49,27 @@ def verify_file(
     """Read the file once, to its end, and say what each witness found; memory does not grow with it.
 
     `advance` is called with stored bytes. A damaged file is a verdict. One that is encrypted is opened with `keys`
-    (`seal.keys_of`); without any, its manifest alone can speak for it. Raises NoSuchFile where there is
+    (`seal.keys_of`); without any, its manifest alone can speak for it. Of a snapshot, a folder or its archive, every
+    file that its manifest names is a witness. Raises NoSuchFile where there is
     nothing to read or no right to, NotADump for what is no regular file, BadRequest where no key opens it.
     """
     place = Path(path)
     try:
+        if is_bundle(place):
+            return _verify_bundle(place, advance)
         stored_bytes = regular_size(place)
         with place.open("rb", buffering=0) as file:
             return _verify(place, cast(BinaryIO, file), stored_bytes, advance, keys)
     except OSError as error:
         raise unreadable(place, error) from None
+
+
+def _verify_bundle(place: Path, advance: Callable[[int], None]) -> Verdict:
+    read_bytes, witnesses = bundle_witnesses(place, advance)
+    codec = Codec.NONE if place.is_dir() else Codec.GZIP
+    stored_bytes = read_bytes if place.is_dir() else place.stat().st_size
+    ok = bool(witnesses) and all(witness.agrees for witness in witnesses)
+    return Verdict(str(place), ok, SNAPSHOT, codec, read_bytes, stored_bytes, witnesses)
 
 
 def regular_size(place: Path) -> int:

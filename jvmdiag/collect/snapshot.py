@@ -1,0 +1,227 @@
+"""A snapshot: everything that is worth having of a JVM in trouble, in one folder with one manifest."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+from jvmdiag.attach.rung import Scene
+from jvmdiag.collect.heap_request import HeapDumpRequest
+from jvmdiag.collect.job import Job, Journal, Progress, file_name, now
+from jvmdiag.collect.price import NO_TERMS, Terms
+from jvmdiag.collect.scene import open_scene
+from jvmdiag.collect.snapshot_more import fetch_found, not_fetched, not_yet, take_heap
+from jvmdiag.collect.snapshot_run import Run, where
+from jvmdiag.collect.snapshot_timeline import Timeline
+from jvmdiag.errors import BadRequest, JvmdiagError
+from jvmdiag.jvm.options import mask_option
+from jvmdiag.metrics.figure import Metrics
+from jvmdiag.model import LeftBehind
+from jvmdiag.snapshot.digest import Digest
+from jvmdiag.snapshot.item import Risk
+from jvmdiag.transfer.bundle import TAKEN, Bundle, BundledItem, Folder, write_archive
+from jvmdiag.transfer.manifest import jvm_facts, utc
+from jvmdiag.transfer.sink import private_directory
+
+_HOUR_S = 3600.0
+_MOST_DUMPS = 100
+_MOST_LOGS_MB = 1000.0
+
+
+@dataclass(frozen=True)
+class SnapshotRequest:
+    """`heap` asks for a heap dump as well, `fetch_found` for the files that lie around the JVM, `archive` for a .tar.gz.
+
+    Raises BadRequest for what does not go together.
+    """
+
+    risk: Risk = Risk.DEFAULT
+    count: int = 3
+    interval_s: float = 5.0
+    logs_mb: float = 2.0
+    redact: bool = False
+    heap: bool = False
+    fetch_found: bool = False
+    archive: bool = True
+    terms: Terms = NO_TERMS
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.count <= _MOST_DUMPS or not 0 <= self.interval_s <= _HOUR_S:
+            raise BadRequest(f"--count is from 1 to {_MOST_DUMPS}, and --interval from 0 to an hour")
+        if not 0 <= self.logs_mb <= _MOST_LOGS_MB:
+            raise BadRequest(f"--logs-mb is from 0 to {_MOST_LOGS_MB:g}")
+        if self.redact and (self.heap or self.fetch_found):
+            raise BadRequest(
+                "--redact takes no secrets out of heap dumps and files that are there",
+                advice="without --heap and --fetch-found; then jvmdiag heapdump --redact",
+            )
+
+
+@dataclass(frozen=True)
+class Pages:
+    """What the folder's files for people are made by."""
+
+    html: Callable[[Bundle, Digest], str]
+    markdown: Callable[[Bundle, Digest], str]
+    metrics: Callable[[Metrics], str]
+
+
+@dataclass(frozen=True)
+class SnapshotTaken:
+    """`archive` is None where none was asked for, or it could not be written."""
+
+    folder: Path
+    archive: Path | None
+    bundle: Bundle
+    digest: Digest
+
+
+def take_snapshot(
+    job: Job,
+    request: SnapshotRequest,
+    journal: Journal,
+    progress: Progress,
+    look: Callable[[Scene], Metrics],
+    pages: Pages,
+) -> SnapshotTaken:
+    """All that could be had, under its final name. Interrupted, it keeps what is there and raises KeyboardInterrupt.
+
+    Raises what opening the scene raises, and RoomError where the folder itself cannot be written.
+    """
+    private_directory(job.output)
+    snapshot: _Snapshot | None = None
+    started, clock = now(), time.monotonic()
+    try:
+        with open_scene(job, journal) as scene:
+            snapshot = _Snapshot.begun(job, request, journal, progress, pages, scene, started, clock)
+            snapshot.timeline(look).all()
+            snapshot.more()
+    except KeyboardInterrupt:
+        if snapshot:
+            snapshot.interrupted = True
+            snapshot.run.give_up("the run was interrupted before its turn")
+            taken = snapshot.finish()
+            progress.warn(f"interrupted; what was taken is in {taken.folder}")
+        raise
+    except JvmdiagError as error:
+        # Everything was taken, and what was opened did not close well.
+        if snapshot is None or snapshot.run.waiting:
+            raise
+        snapshot.run.notes.append(str(error))
+    assert snapshot
+    return snapshot.finish()
+
+
+@dataclass
+class _Snapshot:
+    job: Job
+    request: SnapshotRequest
+    journal: Journal
+    progress: Progress
+    pages: Pages
+    run: Run
+    started: datetime
+    digest: Digest = field(default_factory=Digest)
+    interrupted: bool = False
+    left_behind: tuple[LeftBehind, ...] = ()
+    _timeline: Timeline | None = None
+
+    @classmethod
+    def begun(
+        cls,
+        job: Job,
+        request: SnapshotRequest,
+        journal: Journal,
+        progress: Progress,
+        pages: Pages,
+        scene: Scene,
+        started: datetime,
+        clock: float,
+    ) -> _Snapshot:
+        folder = Folder(job.output, file_name(job.target, "snapshot", started, ""))
+        at = where(job, scene, redact=request.redact)
+        run = Run(job, request.risk, request.terms, progress, at, folder, clock)
+        return cls(job, request, journal, progress, pages, run, started)
+
+    def timeline(self, look: Callable[[Scene], Metrics]) -> Timeline:
+        request = self.request
+        self._timeline = Timeline(
+            self.run,
+            self.digest,
+            look,
+            self.pages.metrics,
+            request.count,
+            request.interval_s,
+            int(request.logs_mb * 1e6),
+            request.redact,
+            self.job.access.sudo,
+        )
+        return self._timeline
+
+    def more(self) -> None:
+        """What was asked for by name. The folder has its final name when a heap dump is begun: it may be gone on with."""
+        assert self._timeline
+        lying = self._timeline.lying.left
+        if self.request.fetch_found:
+            fetch_found(self.run, self.job, lying, self.journal, self.progress)
+        else:
+            self.run.entries += not_fetched(lying)
+        if self.request.heap:
+            self.run.keep(not_yet())
+            self._write()
+            self.run.folder.commit()
+            heap = HeapDumpRequest(terms=self.request.terms)
+            self.left_behind = take_heap(self.run, self.job, heap, self.journal, self.progress)
+
+    def finish(self) -> SnapshotTaken:
+        """Pages, manifest, name, archive. Raises RoomError but for the archive's."""
+        bundle = self._write()
+        folder = self.run.folder
+        if folder.path != folder.final:
+            folder.commit()
+        archive = None
+        if self.request.archive:
+            try:
+                archive, _ = write_archive(folder.path, bundle)
+            except JvmdiagError as error:
+                self.progress.warn(f"{folder.path} stands; its archive could not be written: {error}")
+        return SnapshotTaken(folder.path, archive, bundle, self.digest)
+
+    def _write(self) -> Bundle:
+        bundle = self._bundle()
+        files = (
+            ("page", "index.html", "this snapshot to look at", self.pages.html),
+            ("summary", "summary.md", "this snapshot to paste", self.pages.markdown),
+        )
+        entries = []
+        for name, file, about, make in files:
+            stored = self.run.folder.write(file, make(bundle, self.digest).encode("utf-8", "backslashreplace"))
+            entries.append(
+                BundledItem(name=name, about=about, status=TAKEN, file=file, size_bytes=stored.size_bytes, sha256=stored.sha256)
+            )
+        bundle = replace(bundle, items=(*bundle.items, *entries))
+        self.run.folder.write_manifest(bundle)
+        return bundle
+
+    def _bundle(self) -> Bundle:
+        run, jvm = self.run, self.run.at.scene.jvm
+        return Bundle(
+            target=str(self.job.target),
+            host_key_checked=run.at.scene.place.host_key_checked,
+            jvm=jvm_facts(jvm, tuple(mask_option(option) for option in jvm.options)),
+            risk=self.request.risk.value,
+            redacted=self.request.redact,
+            interrupted=self.interrupted,
+            method=run.method,
+            method_detail=run.method_detail,
+            started_at=utc(self.started),
+            ended_at=utc(now()),
+            took_s=round(time.monotonic() - run.began_at_s, 3),
+            items=tuple(run.entries),
+            left_behind=self.left_behind,
+            notes=tuple(run.notes),
+            commands=tuple(self.journal.commands),
+        )

@@ -1,0 +1,112 @@
+"""What is added to a snapshot on request alone: files that are there already, and a heap dump."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+from jvmdiag.collect.fetch import fetch_file
+from jvmdiag.collect.heap import take_heap_dump_at
+from jvmdiag.collect.heap_request import HeapDumpRequest, HeapDumpTaken
+from jvmdiag.collect.job import Job, Journal, Progress
+from jvmdiag.collect.snapshot_run import Run
+from jvmdiag.errors import Declined, JvmdiagError, PriceError, RoomError
+from jvmdiag.hosts.place import ContainerPlace
+from jvmdiag.model import Artifact, LeftBehind
+from jvmdiag.snapshot.found import Found
+from jvmdiag.transfer.bundle import FAILED, INTERRUPTED, SKIPPED, TAKEN, BundledItem
+from jvmdiag.transfer.codec import Codec
+from jvmdiag.transfer.sink import private_directory
+
+HEAP_DUMP = "heap dump"
+_ASKED_FOR = "asked for"
+_DELETED = " (deleted)"
+
+
+def not_fetched(found: tuple[Found, ...]) -> Iterator[BundledItem]:
+    """An entry for each file that was listed and not brought here."""
+    for one in found:
+        yield BundledItem(name=one.path, about=one.kind.value, status=SKIPPED, why="only with --fetch-found")
+
+
+def fetch_found(run: Run, job: Job, found: tuple[Found, ...], journal: Journal, progress: Progress) -> None:
+    """Bring each file here, as `jvmdiag fetch` does. Raises KeyboardInterrupt alone."""
+    taken: set[str] = set()
+    for number, one in enumerate(found, 1):
+        directory = "found" if one.name not in taken else f"found/{number}"
+        taken.add(one.name)
+        clock = time.monotonic()
+        entry = BundledItem(
+            name=one.path, about=one.kind.value, risk=_ASKED_FOR, status=FAILED, began_s=clock - run.began_at_s
+        )
+        try:
+            if run.gone or one.path.endswith(_DELETED):
+                run.keep(replace(entry, status=SKIPPED, why=run.gone or "it was removed meanwhile"))
+                continue
+            output = private_directory(run.folder.path / directory)
+            # Only a container has one root for all; elsewhere the JVM's may be another.
+            in_container = isinstance(run.at.scene.place, ContainerPlace)
+            path = one.path if in_container else run.at.reach.path(one.path)
+            kept = fetch_file(
+                replace(job, output=output, codec=Codec.GZIP), path, journal, progress, remove=False
+            ).artifact
+            run.keep(_stored(entry, kept, directory, clock))
+        except KeyboardInterrupt:
+            run.keep(replace(entry, status=INTERRUPTED, why="the run was interrupted while it was fetched"))
+            raise
+        except (JvmdiagError, TimeoutError) as error:
+            run.keep(replace(entry, why=str(error), took_s=time.monotonic() - clock))
+
+
+def not_yet() -> BundledItem:
+    """The heap dump, in the manifest that is written before it is asked for."""
+    why = "the snapshot was written before it, and the run ended before the manifest could be written again"
+    return BundledItem(name=HEAP_DUMP, about="everything on the heap", risk=_ASKED_FOR, status=INTERRUPTED, why=why)
+
+
+def take_heap(
+    run: Run, job: Job, request: HeapDumpRequest, journal: Journal, progress: Progress
+) -> tuple[LeftBehind, ...]:
+    """A heap dump into the folder, with its preflight and its question; what it left on the target is returned.
+
+    Raises KeyboardInterrupt alone.
+    """
+    clock = time.monotonic()
+    entry = replace(not_yet(), began_s=clock - run.began_at_s)
+    try:
+        if run.gone:
+            run.keep(replace(entry, status=SKIPPED, why=run.gone, began_s=None))
+            return ()
+        taken = take_heap_dump_at(run.at.scene, replace(job, output=run.folder.path), request, journal, progress)
+    except KeyboardInterrupt:
+        run.keep(replace(entry, why="the run was interrupted while it was taken", took_s=time.monotonic() - clock))
+        raise
+    except (PriceError, Declined) as error:
+        run.keep(replace(entry, status=SKIPPED, why="; ".join((str(error), *error.advice[:1])), began_s=None))
+        return ()
+    except (JvmdiagError, TimeoutError) as error:
+        why = "; ".join((str(error), *getattr(error, "advice", ())))
+        run.keep(replace(entry, status=FAILED, why=why, took_s=time.monotonic() - clock))
+        return ()
+    run.keep(_of_heap(entry, taken, clock))
+    return taken.left_behind
+
+
+def _of_heap(entry: BundledItem, taken: HeapDumpTaken, clock: float) -> BundledItem:
+    stored = _stored(entry, taken.artifact, "", clock)
+    return replace(stored, why="", pause=taken.pause, forecast=taken.forecast)
+
+
+def _stored(entry: BundledItem, kept: Artifact, directory: str, clock: float) -> BundledItem:
+    name = kept.path.rpartition("/")[2]
+    return replace(
+        entry,
+        status=TAKEN,
+        why="",
+        file=f"{directory}/{name}" if directory else name,
+        size_bytes=kept.stored_bytes,
+        sha256=kept.stored_sha256,
+        took_s=round(time.monotonic() - clock, 3),
+        note=f"{kept.raw_bytes:,} bytes before compressing; its own manifest stands beside it",
+    )

@@ -1,0 +1,153 @@
+"""The order in which a snapshot's items are taken: thread dumps are the beat, and the rest fills the time between them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from jvmdiag.attach.rung import Reach, Scene, Speaker
+from jvmdiag.capture.histogram import parse_histogram
+from jvmdiag.collect.snapshot_run import Made, Run
+from jvmdiag.errors import CommandRefused, JvmdiagError
+from jvmdiag.hosts.place import ContainerPlace
+from jvmdiag.metrics.figure import Metrics
+from jvmdiag.model import Owner
+from jvmdiag.snapshot.asked import HISTOGRAM, QUICK, WORK, Threads, thread_dump
+from jvmdiag.snapshot.busy import busy_text
+from jvmdiag.snapshot.digest import Digest
+from jvmdiag.snapshot.found import APACHE_DIRECTORIES, Lying, found_text, look_around, words_for
+from jvmdiag.snapshot.item import Item, NotTaken, Risk, Taken
+from jvmdiag.snapshot.kernel import KERNEL, cpu_times
+from jvmdiag.snapshot.logs import container_log, log_items
+
+_ROOT = Owner(0, 0)
+_TIMES_TIMEOUT_S = 10.0
+_NO_LOGS = "a log may hold anything: --redact leaves it out"
+
+
+@dataclass
+class Timeline:
+    """Runs through all items of `run`; `digest` is filled on the way. `look` reads the machine's figures, `shown` makes
+    a document of them. `logs_bytes` is how much is taken of each log; with `redact` none is."""
+
+    run: Run
+    digest: Digest
+    look: Callable[[Scene], Metrics]
+    shown: Callable[[Metrics], str]
+    count: int = 3
+    interval_s: float = 5.0
+    logs_bytes: int = 2_000_000
+    redact: bool = False
+    sudo: bool = False
+    lying: Lying = field(default_factory=Lying)
+    apache: Lying = field(default_factory=Lying)
+    _quick: list[Item] = field(default_factory=list)
+    _dumps: tuple[Threads, ...] = ()
+    _busy: Item | None = None
+
+    def all(self) -> None:
+        """Raises KeyboardInterrupt alone."""
+        run = self.run
+        before, listing, after = self._metrics("before"), self._made("files", "found.txt", self._listed), self._metrics("after")
+        self._busy = self._made("thread cpu", "thread-cpu.txt", self._busy_threads, about="threads by CPU, with their names")
+        self._dumps = tuple(thread_dump(number) for number in range(1, self.count + 1))
+        self._quick = [*QUICK, *KERNEL]
+        run.plan((before, listing, *self._dumps, *self._quick, self._busy, *WORK, after))
+        run.take(before)
+        run.take(listing)
+        self._plan_logs()
+        run.with_speaker(self._beat, self._dumps[0])
+        for item in [one for one in run.waiting if one is not after]:
+            run.take(item)
+        run.take(after)
+
+    # The beat
+
+    def _beat(self, speaker: Speaker) -> None:
+        run = self.run
+        run.at.speaker = speaker
+        due_s = time.monotonic()
+        for item in self._dumps:
+            run.wait_until(due_s, self._quick)
+            due_s = time.monotonic() + self.interval_s
+            self._read_times()
+            run.take(item, then=lambda taken: self.digest.add_dump(taken.data))
+            run.spoken(speaker)
+        assert self._busy
+        for item in (self._busy, *self._quick, *WORK):
+            if item in run.waiting:
+                run.take(item, then=self._count if item is HISTOGRAM else lambda _: None)
+
+    def _read_times(self) -> None:
+        try:
+            if not self.run.gone:
+                self.digest.times.append(cpu_times(self.run.at, _TIMES_TIMEOUT_S))
+        except (JvmdiagError, TimeoutError) as error:
+            self.run.notes.append(str(error))
+
+    def _busy_threads(self) -> Taken:
+        times = self.digest.times
+        if len(times) < 2 or not self.digest.dumps:
+            raise NotTaken("it takes the CPU times of two moments, and a thread dump")
+        return Taken(busy_text(self.digest.busy, self.digest.busy_over_s).encode())
+
+    def _count(self, taken: Taken) -> None:
+        self.digest.classes = parse_histogram(taken.data.decode("utf-8", "replace")).classes
+
+    # What is no question to the JVM
+
+    def _made(self, name: str, file: str, how: Callable[[], Taken], about: str = "") -> Made:
+        return Made(name, file, Risk.LIGHT, 30.0, about, how)
+
+    def _metrics(self, when: str) -> Made:
+        about = "the machine around the JVM"
+        return self._made(f"metrics {when}", f"metrics-{when}.json", partial(self._figures, when), about)
+
+    def _figures(self, when: str) -> Taken:
+        metrics = self.look(self.run.at.scene)
+        setattr(self.digest, when, metrics)
+        return Taken(self.shown(metrics).encode())
+
+    def _listed(self) -> Taken:
+        at = self.run.at
+        jvm = at.scene.jvm
+        if jvm.readable:
+            self.lying = look_around(at.reach, jvm.pid, words_for(jvm))
+        else:
+            # Its options are not known, nor its working directory.
+            self.lying = look_around(at.reach, jvm.pid, ("dump:/tmp",))
+        self.apache = self._apache()
+        return Taken(found_text(Lying((*self.lying.files, *self.apache.files), (*self.lying.closed, *self.apache.closed))).encode())
+
+    def _apache(self) -> Lying:
+        """Its logs are those of another user; a container without a shell has none."""
+        try:
+            return look_around(self._whole, 0, [f"log:{one}" for one in APACHE_DIRECTORIES])
+        except (CommandRefused, TimeoutError):
+            return Lying()
+
+    @property
+    def _whole(self) -> Reach:
+        """The container or machine itself, as whoever may read most of it."""
+        scene = self.run.at.scene
+        in_container = isinstance(scene.place, ContainerPlace)
+        return Reach(scene.inside, "", _ROOT if in_container or self.sudo else None)
+
+    def _plan_logs(self) -> None:
+        most, at = self.logs_bytes, self.run.at
+        logs = [
+            *log_items(self.lying.logs, at.reach, most, of="tomcat"),
+            *log_items(self.apache.logs, self._whole, most, of="apache"),
+            *((container_log(most),) if isinstance(at.scene.place, ContainerPlace) else ()),
+        ]
+        if self.redact:
+            logs = [self._made("logs", "logs", self._no_logs)]
+        elif not most:
+            logs = []
+        self._quick += logs
+        self.run.plan(logs)
+
+    def _no_logs(self) -> Taken:
+        raise NotTaken(_NO_LOGS)

@@ -1,0 +1,1 @@
+"""What a snapshot is made of: its items, and what they come to together."""

@@ -1,0 +1,71 @@
+# Print which files lie around process $1, whose mount namespace is behind the prefix $2. Then words: `dump:DIR` is looked through
+# for what JVMs leave, `log:DIR` for logs. POSIX sh, stat, ls, readlink. A line: what, descriptor, mode, time, size, path.
+pid=$1
+prefix=$2
+shift 2
+LC_ALL=C
+export LC_ALL
+say() { printf '%s\n' "$*"; }
+
+# Sets $real to the path of $1 without links: behind a prefix one would lead out of that mount namespace, into ours.
+real() {
+    left=$1
+    real=
+    links=0
+    while [ -n "$left" ]; do
+        case $left in
+        */*) part=${left%%/*}; left=${left#*/} ;;
+        *) part=$left; left= ;;
+        esac
+        case $part in
+        "" | .) ;;
+        ..) real=${real%/*} ;;
+        *)
+            if [ -L "$prefix$real/$part" ]; then
+                links=$((links + 1))
+                [ "$links" -le 40 ] || return 1
+                link=$(readlink "$prefix$real/$part") && [ -n "$link" ] || return 1
+                case $link in /*) real= ;; esac
+                left=$link/$left
+            else
+                real=$real/$part
+            fi
+            ;;
+        esac
+    done
+}
+
+say "now $(date +%s 2>/dev/null || echo 0)"
+ls -l "/proc/$pid/fd" 2>/dev/null | while read -r line; do
+    case $line in *" -> /"*) ;; *) continue ;; esac
+    number=${line%% -> *}
+    number=${number##* }
+    path=${line#* -> }
+    case $path in
+    /dev/* | /proc/* | /sys/* | /memfd:* | *.jar | *.so | *.class | *.jmod | */lib/modules | *.war | *.zip | *.ttf) continue ;;
+    esac
+    # A pipe has a reader already, from whom nothing may be taken.
+    [ -f "/proc/$pid/fd/$number" ] || continue
+    say "open $number $(stat -L -c '%f %Y %s' "/proc/$pid/fd/$number" 2>/dev/null || echo 0 0 0) $path"
+done
+for word; do
+    dir=${word#*:}
+    real "$dir" || continue
+    dir=$prefix$real
+    [ -d "$dir" ] || continue
+    if ! { [ -r "$dir" ] && [ -x "$dir" ]; }; then
+        say "closed - 0 0 0 $real"
+        continue
+    fi
+    case $word in
+    dump:*)
+        # shellcheck disable=SC2046
+        stat -c "there - %f %Y %s %n" "$dir"/hs_err_pid* "$dir"/replay_pid* "$dir"/*.hprof "$dir"/*.hprof.* "$dir"/*.jfr "$dir"/core \
+            "$dir"/core.* "$dir"/*gc*.log "$dir"/*gc*.log.* "$dir"/*GC*.log "$dir"/javacore* 2>/dev/null
+        ;;
+    log:*)
+        stat -c "log - %f %Y %s %n" "$dir"/*.log "$dir"/*_log "$dir"/*.txt "$dir"/*.out 2>/dev/null
+        ;;
+    esac
+done
+say end

@@ -1,0 +1,68 @@
+"""Items that the kernel answers: what /proc and the cgroups say of the JVM. It is not asked itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from jvmdiag.attach.rung import Reach
+from jvmdiag.errors import CommandRefused
+from jvmdiag.snapshot.busy import CpuTimes, parse_times
+from jvmdiag.snapshot.item import At, Item, Risk, Taken
+
+
+@cache
+def _script(name: str) -> bytes:
+    # Over TLS to an engine stdin cannot be closed: a script ends by itself.
+    return Path(__file__).with_name(name).read_bytes() + b"\nexit 0\n"
+
+
+def run_script(reach: Reach, name: str, words: Sequence[str], timeout_s: float) -> bytes:
+    """What the script of this room printed. Raises CommandRefused where it failed."""
+    done = reach.host.run(
+        ["sh", "-s", "--", *words], stdin=_script(name), user=reach.user, timeout_s=timeout_s
+    )
+    if not done.ok:
+        raise CommandRefused(f"{name} did not run on {reach.host.name}", why=done.complaint)
+    return done.stdout
+
+
+def cpu_times(at: At, timeout_s: float) -> CpuTimes:
+    """The CPU time of each of its threads so far. Raises CommandRefused."""
+    jvm = at.scene.jvm
+    nested = ("nested",) if jvm.pid != jvm.nspid else ()
+    text = run_script(at.reach, "tasks.sh", (at.pid, *nested), timeout_s).decode("utf-8", "replace")
+    try:
+        return parse_times(text)
+    except ValueError as error:
+        raise CommandRefused("the CPU times of its threads could not be read", why=str(error)) from None
+
+
+@dataclass(frozen=True)
+class OfProc(Item):
+    """Files of /proc/PID, each under its name."""
+
+    files: tuple[str, ...] = ()
+
+    def take(self, at: At) -> Taken:
+        argv = ["cat", *(f"/proc/{at.pid}/{name}" for name in self.files)]
+        done = at.reach.host.run(argv, user=at.reach.user, timeout_s=self.timeout_s)
+        if not done.ok:
+            raise CommandRefused(f"{self.name} could not be read", why=done.complaint)
+        return Taken(done.stdout)
+
+
+@dataclass(frozen=True)
+class Cgroup(Item):
+    def take(self, at: At) -> Taken:
+        return Taken(run_script(at.reach, "cgroup.sh", (at.pid, at.reach.prefix), self.timeout_s))
+
+
+KERNEL = (
+    OfProc("limits", "limits.txt", Risk.LIGHT, 10.0, "its resource limits", ("limits",)),
+    OfProc("status", "status.txt", Risk.LIGHT, 10.0, "the process, as the kernel sees it", ("status",)),
+    OfProc("mounts", "mounts.txt", Risk.LIGHT, 10.0, "its mounts", ("mountinfo",)),
+    Cgroup("cgroup", "cgroup.txt", Risk.LIGHT, 10.0, "quota, limits and use of its cgroups"),
+)

@@ -1,0 +1,84 @@
+"""Items that are the end of a log: of the server, and of the container."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from jvmdiag.attach.rung import Reach
+from jvmdiag.hosts.place import ContainerPlace
+from jvmdiag.snapshot.found import Found
+from jvmdiag.snapshot.item import At, Item, NotTaken, Risk, Taken
+from jvmdiag.snapshot.kernel import run_script
+from jvmdiag.units import size
+
+_TIMEOUT_S = 20.0
+_MOST_FILES = 12
+_DAY_S = 86400.0
+_LINES = 20_000
+_PLAIN = re.compile(r"[^\w.@+-]")
+
+
+@dataclass(frozen=True)
+class Log(Item):
+    """The last `most_bytes` of a file, from the beginning of a line. It is read by `reach`."""
+
+    found: Found | None = None
+    reach: Reach | None = None
+    most_bytes: int = 0
+
+    def take(self, at: At) -> Taken:
+        assert self.found and self.reach
+        found, reach = self.found, self.reach
+        path = found.path if found.descriptor is None else f"/proc/{at.pid}/fd/{found.descriptor}"
+        data = run_script(reach, "tail.sh", (reach.prefix, path, str(self.most_bytes)), self.timeout_s)
+        cut = found.size_bytes > self.most_bytes
+        part = f"the last {size(len(data))} of {size(found.size_bytes)}: " if cut else ""
+        return Taken(_from_a_line(data) if cut else data, f"{part}{found.path}")
+
+
+def _from_a_line(data: bytes) -> bytes:
+    return data.partition(b"\n")[2] or data
+
+
+@dataclass(frozen=True)
+class ContainerLog(Item):
+    """What the container wrote to its stdout and stderr, where its engine kept that."""
+
+    most_bytes: int = 0
+
+    def take(self, at: At) -> Taken:
+        place = at.scene.place
+        assert isinstance(place, ContainerPlace)
+        if not place.facts.log_kept:
+            raise NotTaken(f"the log driver {place.facts.log_driver} can't be read back, and no copy is kept")
+        data = place.engine.log_end(place.facts.id, _LINES)
+        cut = len(data) > self.most_bytes
+        part = f"the last {size(self.most_bytes)} of it" if cut else f"its last {_LINES:,} lines at most"
+        return Taken(_from_a_line(data[-self.most_bytes :]) if cut else data, part)
+
+
+def log_items(found: Sequence[Found], reach: Reach, most_bytes: int, *, of: str) -> Iterator[Item]:
+    """An item for each log that was written to within a day or is open; a dozen at most, the last written first."""
+    taken: set[str] = set()
+    for one in found:
+        if len(taken) == _MOST_FILES or (one.descriptor is None and one.age_s > _DAY_S):
+            continue
+        name = _free_name(_PLAIN.sub("_", one.name), taken)
+        yield Log(
+            f"{of} log {name}", f"logs/{of}-{name}", Risk.LIGHT, _TIMEOUT_S, one.path, one, reach, most_bytes
+        )
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    """The name, with a number before it where it was taken already."""
+    free = next(n for count in range(1, len(taken) + 2) if (n := name if count == 1 else f"{count}-{name}") not in taken)
+    taken.add(free)
+    return free
+
+
+def container_log(most_bytes: int) -> ContainerLog:
+    return ContainerLog(
+        "container log", "logs/container.log", Risk.LIGHT, _TIMEOUT_S, "its stdout and stderr", most_bytes
+    )

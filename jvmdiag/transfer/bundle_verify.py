@@ -1,0 +1,113 @@
+"""Is this snapshot whole: every file of its manifest, in a folder or in an archive."""
+
+from __future__ import annotations
+
+import hashlib
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
+
+from jvmdiag.errors import NoSuchFile, NotADump
+from jvmdiag.model import Witness
+from jvmdiag.transfer.bundle import ARCHIVE_SUFFIX, MANIFEST, SCHEMA, TAKEN, Bundle, BundledItem
+from jvmdiag.transfer.document import parse_document, read_document
+from jvmdiag.transfer.manifest import manifest_path
+
+SNAPSHOT = "snapshot"
+_READ_BYTES = 1 << 20
+_MANIFEST_BYTES = 16 << 20
+_WHAT = "manifest of a snapshot"
+Sum = tuple[int, str]
+
+
+def is_bundle(place: Path) -> bool:
+    """Whether it is a folder with a manifest, or an archive that begins with one."""
+    if place.is_dir():
+        return (place / MANIFEST).is_file()
+    # A tar that was fetched has a manifest of its own beside it.
+    if not place.name.endswith(ARCHIVE_SUFFIX) or not place.is_file() or manifest_path(place).exists():
+        return False
+    try:
+        with tarfile.open(place, "r|gz") as tar:
+            first = tar.next()
+    except (tarfile.TarError, zlib.error, EOFError):
+        return False
+    return first is not None and first.name.partition("/")[2] == MANIFEST
+
+
+def bundle_witnesses(place: Path, advance: Callable[[int], None]) -> tuple[int, tuple[Witness, ...]]:
+    """How many bytes were read, and a witness for each file that its manifest says was taken.
+
+    `advance` hears of the bytes. Raises NotADump where there is no such manifest, NoSuchFile where nothing can be read.
+    """
+    bundle, sums = _of_folder(place, advance) if place.is_dir() else _of_archive(place, advance)
+    witnesses = tuple(_compared(item, sums.get(item.file)) for item in bundle.items if item.status == TAKEN)
+    return sum(size for size, _ in sums.values()), witnesses
+
+
+def _compared(item: BundledItem, found: Sum | None) -> Witness:
+    if found is None:
+        return Witness(item.file, False, "it is not there, and the manifest says that it was taken")
+    size_bytes, sha256 = found
+    if size_bytes != item.size_bytes:
+        return Witness(item.file, False, f"{size_bytes:,} bytes, and the manifest says {item.size_bytes:,}")
+    if sha256 != item.sha256:
+        return Witness(item.file, False, f"sha256 is {sha256}, and the manifest says {item.sha256}")
+    return Witness(item.file, True, f"{size_bytes:,} bytes, sha256 {sha256}")
+
+
+def _of_folder(place: Path, advance: Callable[[int], None]) -> tuple[Bundle, dict[str, Sum]]:
+    bundle = read_document(place / MANIFEST, Bundle, SCHEMA, what=_WHAT, advice="verify its files one by one")
+    sums = {}
+    for item in bundle.items:
+        file = place / item.file
+        # A manifest that leads out of its folder, or through a link, speaks of something else.
+        if item.status == TAKEN and _is_within(place, item.file) and file.is_file():
+            with file.open("rb") as opened:
+                sums[item.file] = _summed(opened, advance)
+    return bundle, sums
+
+
+def _is_within(place: Path, file: str) -> bool:
+    parts = Path(file).parts
+    links = any((place / Path(*parts[:n])).is_symlink() for n in range(1, len(parts) + 1))
+    return bool(parts) and not links and ".." not in parts and not Path(file).is_absolute()
+
+
+def _of_archive(place: Path, advance: Callable[[int], None]) -> tuple[Bundle, dict[str, Sum]]:
+    sums: dict[str, Sum] = {}
+    bundle: Bundle | None = None
+    try:
+        with tarfile.open(place, "r|gz") as tar:
+            for name, opened in _files(tar):
+                if name == MANIFEST and bundle is None:
+                    text = opened.read(_MANIFEST_BYTES)
+                    bundle = parse_document(text, Bundle, SCHEMA, str(place), _WHAT, advice="unpack it, and look")
+                    continue
+                sums[name] = _summed(opened, advance)
+    except (tarfile.TarError, zlib.error, EOFError) as error:
+        if bundle is None:
+            raise NotADump(f"{place} is no archive of a snapshot", why=str(error)) from None
+        # What was cut off is missing, and is told so.
+    if bundle is None:
+        raise NotADump(f"{place} is no archive of a snapshot", why=f"there is no {MANIFEST} in it")
+    return bundle, sums
+
+
+def _files(tar: tarfile.TarFile) -> Iterator[tuple[str, IO[bytes]]]:
+    """Name, less the folder's, and content of each regular file, in order."""
+    for member in tar:
+        opened = tar.extractfile(member) if member.isfile() else None
+        if opened is not None:
+            yield member.name.partition("/")[2], opened
+
+
+def _summed(opened: IO[bytes], advance: Callable[[int], None]) -> Sum:
+    total, size_bytes = hashlib.sha256(), 0
+    while data := opened.read(_READ_BYTES):
+        total.update(data)
+        size_bytes += len(data)
+        advance(len(data))
+    return size_bytes, total.hexdigest()
