@@ -1,4 +1,4 @@
-"""One look at the kernel's files about a machine and one process of it. One command reads them, nothing is installed."""
+"""One look at the kernel's files about a machine and one process of it, by one command."""
 
 from __future__ import annotations
 
