@@ -41,7 +41,8 @@ JvmdiagError                     1   (never raised itself)
 │   ├── TransferCut             61   the copy ended before the file did
 │   ├── VerificationFailed      62   the witnesses disagree
 │   ├── NoSuchFile              63   no such file on the target
-│   └── NotADump                64   the file is not what its name says
+│   ├── NotADump                64   the file is not what its name says
+│   └── SnapshotPartial         65   a snapshot stands, and not all of it could be taken
 ├── PriceError
 │   ├── PauseTooLong            71   the forecast pause is longer than --max-pause
 │   ├── WouldBeKilled           72   the dump would get the target killed: its memory limit, its health probe
@@ -306,6 +307,12 @@ class NotADump(IntegrityError):
     """The file is not what its name says."""
 
     exit_code = 64
+
+
+class SnapshotPartial(IntegrityError):
+    """A snapshot stands, and not all of it could be taken."""
+
+    exit_code = 65
 
 
 class PriceError(JvmdiagError):

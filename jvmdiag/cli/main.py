@@ -24,6 +24,7 @@ from jvmdiag.cli import (
     redact,
     rehearse,
     resume,
+    snapshot,
     sweep,
     threaddump,
     verify,
@@ -64,6 +65,7 @@ for name, module in (
     ("redact", redact),
     ("rehearse", rehearse),
     ("sweep", sweep),
+    ("snapshot", snapshot),
 ):
     app.command(name, epilog=module.EXAMPLE, **getattr(module, "SETTINGS", {}))(module.command)
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 from jvmdiag.attach.rung import Scene
@@ -33,7 +34,7 @@ _MOST_LOGS_MB = 1000.0
 
 @dataclass(frozen=True)
 class SnapshotRequest:
-    """`heap` asks for a heap dump as well, `fetch_found` for the files that lie around the JVM, `archive` for a .tar.gz.
+    """`heap` asks for a heap dump too, `fetch_found` for the files that lie around the JVM, `archive` for a .tar.gz.
 
     Raises BadRequest for what does not go together.
     """
@@ -84,7 +85,6 @@ def take_snapshot(
     request: SnapshotRequest,
     journal: Journal,
     progress: Progress,
-    look: Callable[[Scene], Metrics],
     pages: Pages,
 ) -> SnapshotTaken:
     """All that could be had, under its final name. Interrupted, it keeps what is there and raises KeyboardInterrupt.
@@ -97,7 +97,7 @@ def take_snapshot(
     try:
         with open_scene(job, journal) as scene:
             snapshot = _Snapshot.begun(job, request, journal, progress, pages, scene, started, clock)
-            snapshot.timeline(look).all()
+            snapshot.timeline.all()
             snapshot.more()
     except KeyboardInterrupt:
         if snapshot:
@@ -127,7 +127,6 @@ class _Snapshot:
     digest: Digest = field(default_factory=Digest)
     interrupted: bool = False
     left_behind: tuple[LeftBehind, ...] = ()
-    _timeline: Timeline | None = None
 
     @classmethod
     def begun(
@@ -146,12 +145,12 @@ class _Snapshot:
         run = Run(job, request.risk, request.terms, progress, at, folder, clock)
         return cls(job, request, journal, progress, pages, run, started)
 
-    def timeline(self, look: Callable[[Scene], Metrics]) -> Timeline:
+    @cached_property
+    def timeline(self) -> Timeline:
         request = self.request
-        self._timeline = Timeline(
+        return Timeline(
             self.run,
             self.digest,
-            look,
             self.pages.metrics,
             request.count,
             request.interval_s,
@@ -159,12 +158,10 @@ class _Snapshot:
             request.redact,
             self.job.access.sudo,
         )
-        return self._timeline
 
     def more(self) -> None:
-        """What was asked for by name. The folder has its final name when a heap dump is begun: it may be gone on with."""
-        assert self._timeline
-        lying = self._timeline.lying.left
+        """What was asked for by name. A heap dump may be gone on with, so the folder has its final name before it."""
+        lying = self.timeline.lying.left
         if self.request.fetch_found:
             fetch_found(self.run, self.job, lying, self.journal, self.progress)
         else:
@@ -198,9 +195,18 @@ class _Snapshot:
         )
         entries = []
         for name, file, about, make in files:
-            stored = self.run.folder.write(file, make(bundle, self.digest).encode("utf-8", "backslashreplace"))
+            stored = self.run.folder.write(
+                file, make(bundle, self.digest).encode("utf-8", "backslashreplace")
+            )
             entries.append(
-                BundledItem(name=name, about=about, status=TAKEN, file=file, size_bytes=stored.size_bytes, sha256=stored.sha256)
+                BundledItem(
+                    name=name,
+                    about=about,
+                    status=TAKEN,
+                    file=file,
+                    size_bytes=stored.size_bytes,
+                    sha256=stored.sha256,
+                )
             )
         bundle = replace(bundle, items=(*bundle.items, *entries))
         self.run.folder.write_manifest(bundle)

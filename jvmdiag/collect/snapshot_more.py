@@ -11,7 +11,7 @@ from jvmdiag.collect.heap import take_heap_dump_at
 from jvmdiag.collect.heap_request import HeapDumpRequest, HeapDumpTaken
 from jvmdiag.collect.job import Job, Journal, Progress
 from jvmdiag.collect.snapshot_run import Run
-from jvmdiag.errors import Declined, JvmdiagError, PriceError, RoomError
+from jvmdiag.errors import Declined, JvmdiagError, PriceError
 from jvmdiag.hosts.place import ContainerPlace
 from jvmdiag.model import Artifact, LeftBehind
 from jvmdiag.snapshot.found import Found
@@ -38,7 +38,11 @@ def fetch_found(run: Run, job: Job, found: tuple[Found, ...], journal: Journal, 
         taken.add(one.name)
         clock = time.monotonic()
         entry = BundledItem(
-            name=one.path, about=one.kind.value, risk=_ASKED_FOR, status=FAILED, began_s=clock - run.began_at_s
+            name=one.path,
+            about=one.kind.value,
+            risk=_ASKED_FOR,
+            status=FAILED,
+            began_s=clock - run.began_at_s,
         )
         try:
             if run.gone or one.path.endswith(_DELETED):
@@ -62,7 +66,9 @@ def fetch_found(run: Run, job: Job, found: tuple[Found, ...], journal: Journal, 
 def not_yet() -> BundledItem:
     """The heap dump, in the manifest that is written before it is asked for."""
     why = "the snapshot was written before it, and the run ended before the manifest could be written again"
-    return BundledItem(name=HEAP_DUMP, about="everything on the heap", risk=_ASKED_FOR, status=INTERRUPTED, why=why)
+    return BundledItem(
+        name=HEAP_DUMP, about="everything on the heap", risk=_ASKED_FOR, status=INTERRUPTED, why=why
+    )
 
 
 def take_heap(
@@ -78,9 +84,13 @@ def take_heap(
         if run.gone:
             run.keep(replace(entry, status=SKIPPED, why=run.gone, began_s=None))
             return ()
-        taken = take_heap_dump_at(run.at.scene, replace(job, output=run.folder.path), request, journal, progress)
+        taken = take_heap_dump_at(
+            run.at.scene, replace(job, output=run.folder.path), request, journal, progress
+        )
     except KeyboardInterrupt:
-        run.keep(replace(entry, why="the run was interrupted while it was taken", took_s=time.monotonic() - clock))
+        run.keep(
+            replace(entry, why="the run was interrupted while it was taken", took_s=time.monotonic() - clock)
+        )
         raise
     except (PriceError, Declined) as error:
         run.keep(replace(entry, status=SKIPPED, why="; ".join((str(error), *error.advice[:1])), began_s=None))

@@ -200,7 +200,8 @@ class Run:
 
     def _explain(self, name: str, why: str) -> None:
         self.entries = [
-            replace(one, why=why) if one.name == name and one.status == FAILED else one for one in self.entries
+            replace(one, why=why) if one.name == name and one.status == FAILED else one
+            for one in self.entries
         ]
 
     def spoken(self, speaker: Speaker) -> None:

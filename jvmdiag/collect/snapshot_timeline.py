@@ -1,18 +1,19 @@
-"""The order in which a snapshot's items are taken: thread dumps are the beat, and the rest fills the time between them."""
+"""The order in which a snapshot is taken: thread dumps are the beat, and the rest fills the time between them."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
-from jvmdiag.attach.rung import Reach, Scene, Speaker
+from jvmdiag.attach.rung import Reach, Speaker
 from jvmdiag.capture.histogram import parse_histogram
+from jvmdiag.collect.metrics import Watched, take_metrics
 from jvmdiag.collect.snapshot_run import Made, Run
 from jvmdiag.errors import CommandRefused, JvmdiagError
 from jvmdiag.hosts.place import ContainerPlace
-from jvmdiag.metrics.figure import Metrics
+from jvmdiag.metrics.figure import Figure, Metrics
 from jvmdiag.model import Owner
 from jvmdiag.snapshot.asked import HISTOGRAM, QUICK, WORK, Threads, thread_dump
 from jvmdiag.snapshot.busy import busy_text
@@ -29,12 +30,10 @@ _NO_LOGS = "a log may hold anything: --redact leaves it out"
 
 @dataclass
 class Timeline:
-    """Runs through all items of `run`; `digest` is filled on the way. `look` reads the machine's figures, `shown` makes
-    a document of them. `logs_bytes` is how much is taken of each log; with `redact` none is."""
+    """Runs through all items of `run`, and fills `digest`. `shown` makes a document of the machine's figures. `logs_bytes` is how much is taken of each log; with `redact` none is."""
 
     run: Run
     digest: Digest
-    look: Callable[[Scene], Metrics]
     shown: Callable[[Metrics], str]
     count: int = 3
     interval_s: float = 5.0
@@ -50,8 +49,14 @@ class Timeline:
     def all(self) -> None:
         """Raises KeyboardInterrupt alone."""
         run = self.run
-        before, listing, after = self._metrics("before"), self._made("files", "found.txt", self._listed), self._metrics("after")
-        self._busy = self._made("thread cpu", "thread-cpu.txt", self._busy_threads, about="threads by CPU, with their names")
+        before, listing, after = (
+            self._metrics("before"),
+            self._made("files", "found.txt", self._listed),
+            self._metrics("after"),
+        )
+        self._busy = self._made(
+            "thread cpu", "thread-cpu.txt", self._busy_threads, about="threads by CPU, with their names"
+        )
         self._dumps = tuple(thread_dump(number) for number in range(1, self.count + 1))
         self._quick = [*QUICK, *KERNEL]
         run.plan((before, listing, *self._dumps, *self._quick, self._busy, *WORK, after))
@@ -76,13 +81,13 @@ class Timeline:
             run.take(item, then=lambda taken: self.digest.add_dump(taken.data))
             run.spoken(speaker)
         assert self._busy
-        for item in (self._busy, *self._quick, *WORK):
-            if item in run.waiting:
-                run.take(item, then=self._count if item is HISTOGRAM else lambda _: None)
+        for one in (self._busy, *self._quick, *WORK):
+            if one in run.waiting:
+                run.take(one, then=self._count if one is HISTOGRAM else lambda _: None)
 
     def _read_times(self) -> None:
         try:
-            if not self.run.gone:
+            if not (self.run.gone or self.run.mute):
                 self.digest.times.append(cpu_times(self.run.at, _TIMES_TIMEOUT_S))
         except (JvmdiagError, TimeoutError) as error:
             self.run.notes.append(str(error))
@@ -106,7 +111,10 @@ class Timeline:
         return self._made(f"metrics {when}", f"metrics-{when}.json", partial(self._figures, when), about)
 
     def _figures(self, when: str) -> Taken:
-        metrics = self.look(self.run.at.scene)
+        at = self.run.at
+        metrics = take_metrics(Watched(at.scene.place.name, at.reach, at.scene.jvm))
+        if self.redact:
+            metrics = without_thread_names(metrics)
         setattr(self.digest, when, metrics)
         return Taken(self.shown(metrics).encode())
 
@@ -119,7 +127,11 @@ class Timeline:
             # Its options are not known, nor its working directory.
             self.lying = look_around(at.reach, jvm.pid, ("dump:/tmp",))
         self.apache = self._apache()
-        return Taken(found_text(Lying((*self.lying.files, *self.apache.files), (*self.lying.closed, *self.apache.closed))).encode())
+        return Taken(
+            found_text(
+                Lying((*self.lying.files, *self.apache.files), (*self.lying.closed, *self.apache.closed))
+            ).encode()
+        )
 
     def _apache(self) -> Lying:
         """Its logs are those of another user; a container without a shell has none."""
@@ -151,3 +163,17 @@ class Timeline:
 
     def _no_logs(self) -> Taken:
         raise NotTaken(_NO_LOGS)
+
+
+def without_thread_names(metrics: Metrics) -> Metrics:
+    """What the kernel calls a thread is the beginning of its name."""
+
+    def masked(figure: Figure) -> Figure:
+        if figure.name != "cpu.thread":
+            return figure
+        return replace(
+            figure, labels=tuple((key, "***" if key == "name" else value) for key, value in figure.labels)
+        )
+
+    groups = (replace(group, figures=tuple(map(masked, group.figures))) for group in metrics.groups)
+    return replace(metrics, groups=tuple(groups))

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 # A name may hold quotation marks: it ends with the last one before what HotSpot prints. nid is hexadecimal up to 20.
-_HEAD = re.compile(r'^"(?P<name>.*)" (?:#\d|daemon |prio=|os_prio=|cpu=).*\bnid=(?P<nid>0x[0-9a-f]+|\d+)\b(?P<rest>.*)$')
+_HEAD = re.compile(
+    r'^"(?P<name>.*)" (?:#\d|daemon |prio=|os_prio=|cpu=).*\bnid=(?P<nid>0x[0-9a-f]+|\d+)\b(?P<rest>.*)$'
+)
 _STATE = "   java.lang.Thread.State: "
 _FRAME = "\tat "
 _END = ("JNI global ref", "Found ")

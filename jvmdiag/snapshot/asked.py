@@ -34,7 +34,9 @@ class NativeMemory(Command):
     def take(self, at: At) -> Taken:
         taken = super().take(at)
         if _NO_TRACKING.encode() in taken.data:
-            raise NotTaken("native memory is not tracked: it takes -XX:NativeMemoryTracking=summary from the start")
+            raise NotTaken(
+                "native memory is not tracked: it takes -XX:NativeMemoryTracking=summary from the start"
+            )
         return taken
 
 
@@ -47,14 +49,18 @@ class Threads(Item):
 
     def take(self, at: At) -> Taken:
         speaker = at.asked
-        metered = MeteredSpeaker(speaker, at.scene.jvm) if speaker.reach and speaker.reach.host.is_here else None
+        metered = (
+            MeteredSpeaker(speaker, at.scene.jvm) if speaker.reach and speaker.reach.host.is_here else None
+        )
         text = (metered or speaker).ask(self.line, self.timeout_s)
         walk = ThreadDumpWalk()
         walk.feed(text)
         found = walk.finish()
         if not found.dumps or not found.complete:
             raise DumpIncomplete("the thread dump is not whole", why=found.detail)
-        return Taken(mask_bytes(text, at.names) if at.names else text, pause=metered.pause if metered else None)
+        return Taken(
+            mask_bytes(text, at.names) if at.names else text, pause=metered.pause if metered else None
+        )
 
 
 @dataclass(frozen=True)
@@ -78,33 +84,64 @@ class ClassHistogram(Item):
 
 
 def thread_dump(number: int) -> Threads:
-    return Threads(f"thread dump {number}", f"thread-dump-{number}.txt", Risk.LIGHT, 10.0, "what every thread is doing")
+    return Threads(
+        f"thread dump {number}", f"thread-dump-{number}.txt", Risk.LIGHT, 10.0, "what every thread is doing"
+    )
 
 
 HISTOGRAM = ClassHistogram(
-    "histogram", "histogram.txt", Risk.DEFAULT, 120.0, "classes by bytes; the application stands still meanwhile"
+    "histogram",
+    "histogram.txt",
+    Risk.DEFAULT,
+    120.0,
+    "classes by bytes; the application stands still meanwhile",
 )
 # Taken while the next thread dump is waited for. None of them takes a safepoint.
 QUICK = (
     Command("version", "vm-version.txt", Risk.LIGHT, 5.0, "which JVM", "VM.version"),
     Command("uptime", "vm-uptime.txt", Risk.LIGHT, 5.0, "since when", "VM.uptime"),
-    Command("command line", "vm-command-line.txt", Risk.LIGHT, 5.0, "how it was started, masked", "VM.command_line"),
+    Command(
+        "command line",
+        "vm-command-line.txt",
+        Risk.LIGHT,
+        5.0,
+        "how it was started, masked",
+        "VM.command_line",
+    ),
     Command("flags", "vm-flags.txt", Risk.LIGHT, 5.0, "its options in force, masked", "VM.flags"),
     Command(
         "system properties", "vm-system-properties.txt", Risk.LIGHT, 5.0, "masked", "VM.system_properties"
     ),
-    Command("heap", "gc-heap-info.txt", Risk.LIGHT, 5.0, "its heap by generations or regions", "GC.heap_info"),
+    Command(
+        "heap", "gc-heap-info.txt", Risk.LIGHT, 5.0, "its heap by generations or regions", "GC.heap_info"
+    ),
 )
 # Taken behind the thread dumps, and in this order.
 WORK = (
-    NativeMemory("native memory", "vm-native-memory.txt", Risk.DEFAULT, 20.0, "by its kinds", "VM.native_memory"),
-    Command("vm info", "vm-info.txt", Risk.DEFAULT, 20.0, "all that the JVM says of itself, masked", "VM.info"),
+    NativeMemory(
+        "native memory", "vm-native-memory.txt", Risk.DEFAULT, 20.0, "by its kinds", "VM.native_memory"
+    ),
+    Command(
+        "vm info", "vm-info.txt", Risk.DEFAULT, 20.0, "all that the JVM says of itself, masked", "VM.info"
+    ),
     HISTOGRAM,
     Command("code cache", "compiler-codecache.txt", Risk.FULL, 20.0, "compiled code", "Compiler.codecache"),
     Command("metaspace", "vm-metaspace.txt", Risk.FULL, 20.0, "metaspace by its parts", "VM.metaspace"),
     Command(
-        "class loaders", "vm-classloader-stats.txt", Risk.FULL, 20.0, "classes by loader", "VM.classloader_stats"
+        "class loaders",
+        "vm-classloader-stats.txt",
+        Risk.FULL,
+        20.0,
+        "classes by loader",
+        "VM.classloader_stats",
     ),
-    Command("finalizers", "gc-finalizer-info.txt", Risk.FULL, 20.0, "what waits for finalizers", "GC.finalizer_info"),
+    Command(
+        "finalizers",
+        "gc-finalizer-info.txt",
+        Risk.FULL,
+        20.0,
+        "what waits for finalizers",
+        "GC.finalizer_info",
+    ),
     Locks("locks", "thread-dump-locks.txt", Risk.FULL, 120.0, "who owns which lock; scans the heap"),
 )

@@ -1,4 +1,4 @@
-"""Which threads were busy between two thread dumps: the kernel's CPU times, joined by tid with the dumps' names. Pure."""
+"""Which threads were busy: the kernel's CPU times of two moments, joined by tid with the names in dumps. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class CpuTimes:
 @dataclass(frozen=True)
 class BusyThread:
     """`cpus` is how many CPUs it kept busy on average: 1.0 is one of them all the time. `state` and `top` are those of
-    the dump in which it was seen last; empty `name` where no dump has it (a thread of the VM, say, or one that ended)."""
+    the dump in which it was seen last; `name` is empty where no dump has it: one that ended, say."""
 
     tid: int
     cpus: float
@@ -72,7 +72,9 @@ def busy_between(first: CpuTimes, last: CpuTimes, dumps: Sequence[Sequence[Stack
         if share >= _BUSY_SHARE:
             stack = known.get(tid)
             found.append(
-                BusyThread(tid, share, stack.name, stack.state, stack.top) if stack else BusyThread(tid, share, "")
+                BusyThread(tid, share, stack.name, stack.state, stack.top)
+                if stack
+                else BusyThread(tid, share, "")
             )
     return tuple(sorted(found, key=lambda one: one.cpus, reverse=True))
 
@@ -91,9 +93,7 @@ def pools_of(dump: Sequence[Stack]) -> tuple[Pool, ...]:
     members: dict[str, list[str]] = {}
     for stack in dump:
         members.setdefault(_NUMBER.sub("*", stack.name), []).append(stack.state or "?")
-    pools = [
-        Pool(name, len(states), _counted(states)) for name, states in members.items() if len(states) > 1
-    ]
+    pools = [Pool(name, len(states), _counted(states)) for name, states in members.items() if len(states) > 1]
     return tuple(sorted(pools, key=lambda one: (-one.threads, one.name)))
 
 

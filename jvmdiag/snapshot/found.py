@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import PurePosixPath
 
-from jvmdiag.errors import CommandRefused
 from jvmdiag.attach.rung import Reach
+from jvmdiag.errors import CommandRefused
 from jvmdiag.model import Jvm
 from jvmdiag.snapshot.kernel import run_script
 from jvmdiag.units import duration, size
@@ -79,9 +79,18 @@ class Lying:
 def words_for(jvm: Jvm) -> tuple[str, ...]:
     """What found.sh is to look through, by the JVM's options: `dump:DIR` and `log:DIR`."""
     dumps = ["/tmp", jvm.cwd, *_option_directories(jvm)]
-    bases = [option.partition("=")[2] for option in jvm.options if option.startswith(("-Dcatalina.base=", "-Dcatalina.home="))]
+    bases = [
+        option.partition("=")[2]
+        for option in jvm.options
+        if option.startswith(("-Dcatalina.base=", "-Dcatalina.home="))
+    ]
     logs = [f"{base}/logs" for base in bases] or [f"{jvm.cwd}/logs"]
-    return tuple(dict.fromkeys([f"dump:{one}" for one in dumps if one.startswith("/")] + [f"log:{one}" for one in logs if one.startswith("/")]))
+    return tuple(
+        dict.fromkeys(
+            [f"dump:{one}" for one in dumps if one.startswith("/")]
+            + [f"log:{one}" for one in logs if one.startswith("/")]
+        )
+    )
 
 
 def _option_directories(jvm: Jvm) -> Iterator[str]:

@@ -73,7 +73,11 @@ def log_items(found: Sequence[Found], reach: Reach, most_bytes: int, *, of: str)
 
 def _free_name(name: str, taken: set[str]) -> str:
     """The name, with a number before it where it was taken already."""
-    free = next(n for count in range(1, len(taken) + 2) if (n := name if count == 1 else f"{count}-{name}") not in taken)
+    free = next(
+        n
+        for count in range(1, len(taken) + 2)
+        if (n := name if count == 1 else f"{count}-{name}") not in taken
+    )
     taken.add(free)
     return free
 

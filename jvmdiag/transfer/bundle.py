@@ -96,7 +96,9 @@ class Folder:
         self.path = directory / (name + PARTIAL_SUFFIX)
         for place in (self.final, self.path):
             if os.path.lexists(place):
-                raise OutputExists(f"{place} is there already", why="nothing is ever overwritten", advice="move it away")
+                raise OutputExists(
+                    f"{place} is there already", why="nothing is ever overwritten", advice="move it away"
+                )
         try:
             self.path.mkdir(mode=0o700)
         except OSError as error:
@@ -118,7 +120,11 @@ class Folder:
     def commit(self) -> Path:
         """Take the final name, and return it."""
         if os.path.lexists(self.final):
-            raise OutputExists(f"{self.final} is there already", why="nothing is ever overwritten", advice=f"it is {self.path}")
+            raise OutputExists(
+                f"{self.final} is there already",
+                why="nothing is ever overwritten",
+                advice=f"it is {self.path}",
+            )
         self.path.rename(self.final)
         self.path = self.final
         sync_directory(self.final.parent)

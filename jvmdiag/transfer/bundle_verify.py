@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
-from jvmdiag.errors import NoSuchFile, NotADump
+from jvmdiag.errors import NotADump
 from jvmdiag.model import Witness
 from jvmdiag.transfer.bundle import ARCHIVE_SUFFIX, MANIFEST, SCHEMA, TAKEN, Bundle, BundledItem
 from jvmdiag.transfer.document import parse_document, read_document
@@ -84,7 +84,9 @@ def _of_archive(place: Path, advance: Callable[[int], None]) -> tuple[Bundle, di
             for name, opened in _files(tar):
                 if name == MANIFEST and bundle is None:
                     text = opened.read(_MANIFEST_BYTES)
-                    bundle = parse_document(text, Bundle, SCHEMA, str(place), _WHAT, advice="unpack it, and look")
+                    bundle = parse_document(
+                        text, Bundle, SCHEMA, str(place), _WHAT, advice="unpack it, and look"
+                    )
                     continue
                 sums[name] = _summed(opened, advance)
     except (tarfile.TarError, zlib.error, EOFError) as error:

@@ -28,6 +28,7 @@ ARROWS: dict[str, frozenset[str]] = {
     "impact": BASE | {"units", "hosts", "attach", "jvm"},
     "load": BASE | {"hosts", "impact"},
     "metrics": BASE | {"units", "hosts", "attach", "jvm"},
+    "snapshot": BASE | {"units", "hosts", "attach", "jvm", "capture", "impact", "metrics", "transfer"},
     "collect": BASE
     | {
         "target",
@@ -38,11 +39,13 @@ ARROWS: dict[str, frozenset[str]] = {
         "capture",
         "impact",
         "metrics",
+        "snapshot",
         "load",
         "transfer",
         "hprof",
     },
-    "report": BASE | {"units", "jvm", "capture", "impact", "metrics", "load", "transfer", "hprof", "collect"},
+    "report": BASE
+    | {"units", "jvm", "capture", "impact", "metrics", "snapshot", "load", "transfer", "hprof", "collect"},
     "cli": BASE
     | {
         "target",
@@ -52,6 +55,7 @@ ARROWS: dict[str, frozenset[str]] = {
         "capture",
         "impact",
         "metrics",
+        "snapshot",
         "load",
         "transfer",
         "hprof",
@@ -67,6 +71,7 @@ HOST_MODULES: dict[str, frozenset[str]] = {
     "impact": frozenset({"base", "runner"}),
     "load": frozenset({"uninterrupted"}),
     "metrics": frozenset({"base", "place"}),
+    "snapshot": frozenset({"place"}),
     "collect": frozenset({"base", "access", "place", "opening", "chunks", "runner", "sidecars"}),
     "cli": frozenset({"access", "place", "opening"}),
 }
