@@ -19,6 +19,7 @@ from jvmdiag.cli import (
     heapdump,
     histogram,
     jcmd,
+    metrics,
     ps,
     redact,
     rehearse,
@@ -51,6 +52,7 @@ app = typer.Typer(
 )
 for name, module in (
     ("ps", ps),
+    ("metrics", metrics),
     ("check", check),
     ("threaddump", threaddump),
     ("heapdump", heapdump),

@@ -141,6 +141,14 @@ Sample = Annotated[
         help="Watch what it does to the traffic: a look at /proc every 0.4 s, from 2 s before it.",
     ),
 ]
+Statsd = Annotated[
+    str | None,
+    typer.Option(
+        "--statsd",
+        metavar="HOST:PORT",
+        help="Send it to a Datadog agent too, under Datadog's names (UDP).",
+    ),
+]
 Verbose = Annotated[
     bool,
     typer.Option("--verbose", "-v", help="Show every command run on the target, its exit code and time."),

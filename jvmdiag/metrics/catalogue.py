@@ -11,7 +11,7 @@ from functools import cache
 from importlib import import_module
 
 # The order in which they are shown. A module of that name in this room holds DESCRIBED.
-GROUPS = ("cpu", "memory", "network", "disk", "limits", "jvm", "tomcat", "apache")
+GROUPS = ("cpu", "memory", "network", "disk", "limits", "jvm")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,10 +17,11 @@ from jvmdiag.jvm.options import mask_command, mask_option
 from jvmdiag.model import Jvm
 
 
-def document(schema: str, **fields: Any) -> str:
-    """One document, `jvmdiag.SCHEMA/1`."""
+def document(schema: str, *, one_line: bool = False, **fields: Any) -> str:
+    """One document, `jvmdiag.SCHEMA/1`; on one line where many follow each other."""
+    indent = None if one_line else 2
     return json.dumps(
-        {"schema": f"jvmdiag.{schema}/1", **fields}, default=_plain, ensure_ascii=False, indent=2
+        {"schema": f"jvmdiag.{schema}/1", **fields}, default=_plain, ensure_ascii=False, indent=indent
     )
 
 

@@ -29,9 +29,20 @@ ARROWS: dict[str, frozenset[str]] = {
     "load": BASE | {"hosts", "impact"},
     "metrics": BASE | {"units", "hosts", "attach", "jvm"},
     "collect": BASE
-    | {"target", "units", "hosts", "jvm", "attach", "capture", "impact", "metrics", "load", "transfer", "hprof"},
-    "report": BASE
-    | {"units", "jvm", "capture", "impact", "metrics", "load", "transfer", "hprof", "collect"},
+    | {
+        "target",
+        "units",
+        "hosts",
+        "jvm",
+        "attach",
+        "capture",
+        "impact",
+        "metrics",
+        "load",
+        "transfer",
+        "hprof",
+    },
+    "report": BASE | {"units", "jvm", "capture", "impact", "metrics", "load", "transfer", "hprof", "collect"},
     "cli": BASE
     | {
         "target",
@@ -71,6 +82,8 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "llvmlite": ("hprof/loops.py",),
     "numpy": ("hprof/kernel.py", "hprof/loops.py"),
     "pyrage": ("transfer/seal.py",),  # only where something is encrypted
+    "datadog": ("metrics/datadog.py",),  # only where something is sent
+    "rich": ("cli/screen.py",),
     "typer": ("cli/",),
     "tqdm": ("cli/progress.py",),
     "gevent": ("load/recorder.py",),

@@ -1,0 +1,42 @@
+"""A screen that is painted anew with each set of figures, until somebody has seen enough."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterable
+
+from jvmdiag.cli.console import Console
+from jvmdiag.cli.stopping import stopped_by
+from jvmdiag.errors import BadRequest
+from jvmdiag.metrics.figure import Level, Metrics
+from jvmdiag.report.metrics import level_of, metrics_text
+
+_STYLES = {Level.FINE: "green", Level.NOTICE: "yellow", Level.TROUBLE: "bold red", Level.UNKNOWN: "dim"}
+
+
+def watch_on_screen(console: Console, sets: Iterable[Metrics]) -> None:
+    """Ctrl-C ends it, as the one way there is: that is no failure. Raises BadRequest where stdout is no terminal."""
+    if not sys.stdout.isatty():
+        raise BadRequest("--watch takes a terminal", advice="--count N, or --json, for a file or a pipe")
+    from rich.console import Console as Terminal
+    from rich.live import Live
+    from rich.text import Text
+
+    def painted(metrics: Metrics) -> Text:
+        text = Text(no_wrap=True, overflow="ellipsis")
+        for line in metrics_text(metrics).splitlines():
+            level = level_of(line)
+            text.append(f"{line}\n", style=_STYLES[level] if level else "")
+        return text
+
+    try:
+        with Live(
+            Text("looking ..."), console=Terminal(highlight=False), screen=True, auto_refresh=False
+        ) as live:
+            for one in sets:
+                live.update(painted(one), refresh=True)
+    except KeyboardInterrupt:
+        if stopped_by[:1] != [signal.SIGINT]:
+            raise
+        stopped_by.clear()

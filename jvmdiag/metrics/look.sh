@@ -1,0 +1,86 @@
+# Print the kernel's figures about a machine and one process of it, in sections: "@@TOKEN name".
+# $1 token, $2 pid (self: none in particular), $3 the prefix of its mount namespace, $4 its performance data file or empty,
+# $5 slow, for what is dear too, or empty; then the mount points whose room is asked for. Needs a POSIX sh and cat;
+# what else is missing only leaves sections empty. Few commands: each costs the target a millisecond.
+token=$1
+pid=$2
+prefix=$3
+perfdata=$4
+slow=$5
+shift 5
+unset LC_ALL LANG
+section() { printf '\n@@%s %s\n' "$token" "$*"; }
+cd /proc || exit 1
+
+section system; cat uptime loadavg stat meminfo vmstat diskstats 2>/dev/null
+for kind in cpu memory io; do
+    while read -r line; do printf 'pressure %s %s\n' "$kind" "$line"; done 2>/dev/null <"pressure/$kind"
+done
+section net; cat "$pid"/net/dev "$pid"/net/snmp "$pid"/net/netstat "$pid"/net/sockstat 2>/dev/null
+section process; cat "$pid"/stat "$pid"/status "$pid"/limits 2>/dev/null
+section tasks; [ "$pid" = self ] || cat "$pid"/task/*/stat 2>/dev/null
+section perfdata; [ -z "$perfdata" ] || cat "$prefix$perfdata" 2>/dev/null
+
+# From the group of the process up to the root that can be seen; a container has its own as that root. Level 0 is its own.
+section cgroup
+group() { # directory, level
+    for file in cpu.max cpu.cfs_quota_us cpu.cfs_period_us memory.max memory.current memory.limit_in_bytes memory.usage_in_bytes pids.max pids.current; do
+        read -r line <"$1/$file" && printf '%s %s %s\n' "$2" "$file" "$line"
+    done
+    [ "$2" = 0 ] || return
+    for file in cpu.stat memory.stat memory.events memory.oom_control; do
+        [ -r "$1/$file" ] || continue
+        while read -r line; do printf '%s %s %s\n' "$2" "$file" "$line"; done <"$1/$file"
+    done
+} 2>/dev/null
+while IFS=: read -r _ controller path; do
+    case ",$controller," in
+    *,cpu,* | *,memory,* | *,pids,*) hierarchy=/$controller ;;
+    ,,) hierarchy= ;;
+    *) continue ;;
+    esac
+    base=
+    for dir in "$prefix/sys/fs/cgroup$hierarchy$path" "$prefix/sys/fs/cgroup$hierarchy" "/sys/fs/cgroup$hierarchy$path"; do
+        [ -z "$base" ] && [ -e "$dir/cgroup.procs" ] && base=$dir
+    done
+    [ -n "$base" ] || continue
+    level=0
+    while :; do
+        group "$base" $level
+        level=$((level + 1))
+        base=${base%/*}
+        case $base in */sys/fs) break ;; esac
+        [ -e "$base/cgroup.procs" ] || break
+    done
+done 2>/dev/null <"$pid/cgroup"
+
+if [ -n "$slow" ]; then
+    # A table that the kernel walks whole for whoever reads it; with very many sockets nobody should.
+    section sockets
+    many=
+    while read -r name _ count _; do
+        case $name in TCP: | TCP6:) [ "$count" -gt 20000 ] && many=$count ;; esac
+    done 2>/dev/null <"$pid/net/sockstat"
+    if [ -n "$many" ]; then echo "many $many"; else cat "$pid"/net/tcp "$pid"/net/tcp6 2>/dev/null; fi
+    section descriptors; [ "$pid" = self ] || ls -l "$pid/fd" 2>/dev/null
+    section threads
+    [ "$pid" = self ] || for task in "$pid"/task/*; do
+        wchan=
+        read -r wchan <"$task/wchan"
+        printf '%s %s\n' "${task##*/}" "${wchan:--}"
+    done 2>/dev/null
+    section processes; cat "$prefix"/proc/[0-9]*/stat 2>/dev/null
+    section waits
+    for process in "$prefix"/proc/[0-9]*; do
+        wchan=
+        read -r wchan <"$process/wchan"
+        printf '%s %s\n' "${process##*/}" "${wchan:--}"
+    done 2>/dev/null
+    section owners; stat -c '%u %n' "$prefix"/proc/[0-9]* 2>/dev/null
+    section rooms
+    for point; do
+        # Of what is mounted over the network nobody asks here: an answer may never come.
+        room=$(stat -f -c '%S %b %f %a %c %d' "$prefix$point/." 2>/dev/null) && printf '%s %s\n' "$room" "$point"
+    done
+fi
+section end

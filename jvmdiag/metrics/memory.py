@@ -1,0 +1,188 @@
+"""Memory: RAM, swap, the container's limit, and what the JVM's process has resident. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from jvmdiag.metrics.catalogue import Described
+from jvmdiag.metrics.cgroup import memory_of, oom_kills
+from jvmdiag.metrics.cpu import pressure
+from jvmdiag.metrics.figure import Figure, Group, figure, flat, maybe, present
+from jvmdiag.metrics.look import Look, keyed
+
+_COUNTER = re.compile(r"^(pswpin|pswpout|oom_kill) (\d+)$", re.MULTILINE)
+_USUAL_PAGE = 4096
+_MEGA = 1 / (1 << 20)
+DESCRIBED = (
+    Described(
+        name="memory.total",
+        unit="bytes",
+        source="/proc/meminfo",
+        formula="MemTotal",
+        datadog="system.mem.total",
+        datadog_factor=_MEGA,
+    ),
+    Described(
+        name="memory.available",
+        unit="bytes",
+        source="/proc/meminfo",
+        formula="MemAvailable",
+        datadog="system.mem.usable",
+        datadog_factor=_MEGA,
+    ),
+    Described(
+        name="memory.free",
+        unit="bytes",
+        source="/proc/meminfo",
+        formula="MemFree",
+        datadog="system.mem.free",
+        datadog_factor=_MEGA,
+    ),
+    Described(
+        name="memory.cached",
+        unit="bytes",
+        source="/proc/meminfo",
+        formula="Cached + Buffers",
+        datadog="system.mem.cached",
+        datadog_factor=_MEGA,
+    ),
+    Described(
+        name="memory.dirty", unit="bytes", source="/proc/meminfo", formula="Dirty: not yet on the disk"
+    ),
+    Described(
+        name="memory.pressure",
+        unit="share",
+        source="/proc/pressure/memory",
+        formula="some avg10 / 100: of the last 10 s, while something waited for memory",
+    ),
+    Described(
+        name="memory.oom_kills",
+        unit="kills",
+        source="/proc/vmstat",
+        formula="oom_kill, of the whole machine since it booted",
+    ),
+    Described(
+        name="swap.total",
+        unit="bytes",
+        source="/proc/meminfo",
+        formula="SwapTotal",
+        datadog="system.swap.total",
+        datadog_factor=_MEGA,
+    ),
+    Described(
+        name="swap.used",
+        unit="bytes",
+        source="/proc/meminfo",
+        formula="SwapTotal - SwapFree",
+        datadog="system.swap.used",
+        datadog_factor=_MEGA,
+    ),
+    Described(
+        name="swap.in",
+        unit="bytes per second",
+        source="/proc/vmstat",
+        formula="pswpin between the looks × page size / time",
+        datadog="system.swap.swapped_in",
+        datadog_factor=_MEGA,
+    ),
+    Described(
+        name="swap.out",
+        unit="bytes per second",
+        source="/proc/vmstat",
+        formula="pswpout between the looks × page size / time",
+        datadog="system.swap.swapped_out",
+        datadog_factor=_MEGA,
+    ),
+    Described(
+        name="memory.cgroup.limit",
+        unit="bytes",
+        source="memory.max, or memory.limit_in_bytes",
+        formula="of its cgroups the one with the least room",
+    ),
+    Described(
+        name="memory.cgroup.used",
+        unit="bytes",
+        source="memory.current, or memory.usage_in_bytes; memory.stat",
+        formula="less inactive_file, which the kernel can drop at once",
+    ),
+    Described(
+        name="memory.cgroup.used_share",
+        unit="share",
+        source="as memory.cgroup.used",
+        formula="memory.cgroup.used / memory.cgroup.limit",
+    ),
+    Described(
+        name="memory.cgroup.oom_kills",
+        unit="kills",
+        source="memory.events, or memory.oom_control",
+        formula="oom_kill, since the cgroup was made",
+    ),
+    Described(name="memory.jvm.resident", unit="bytes", source="/proc/PID/status", formula="VmRSS"),
+    Described(name="memory.jvm.swapped", unit="bytes", source="/proc/PID/status", formula="VmSwap"),
+)
+
+
+def memory_group(before: Look, after: Look) -> Group:
+    return Group("memory", flat((_machine(after), _swap(before, after), _cgroup(after), _process(after))))
+
+
+def _machine(after: Look) -> tuple[Figure, ...]:
+    said = keyed(after.text("system"))
+    total, swap = _bytes(said, "MemTotal"), _bytes(said, "SwapTotal")
+    free_swap, cached, buffers = (_bytes(said, name) for name in ("SwapFree", "Cached", "Buffers"))
+    return present(
+        maybe("memory.total", total),
+        maybe("memory.available", _bytes(said, "MemAvailable")),
+        maybe("memory.free", _bytes(said, "MemFree")),
+        maybe("memory.cached", None if cached is None else cached + (buffers or 0)),
+        maybe("memory.dirty", _bytes(said, "Dirty")),
+        maybe("memory.pressure", pressure(after, "memory")),
+        maybe("swap.total", swap),
+        maybe("swap.used", None if swap is None or free_swap is None else swap - free_swap),
+    )
+
+
+def _bytes(said: dict[str, str], name: str) -> int | None:
+    number, _, unit = said.get(name, "").partition(" ")
+    return int(number) * 1024 if number.isdigit() and unit == "kB" else None
+
+
+def _swap(before: Look, after: Look) -> Iterator[Figure]:
+    earlier, later = (dict(_COUNTER.findall(look.text("system"))) for look in (before, after))
+    seconds = after.at_s - before.at_s
+    for name, counter in (("swap.in", "pswpin"), ("swap.out", "pswpout")):
+        if counter in earlier and counter in later and seconds > 0:
+            pages = int(later[counter]) - int(earlier[counter])
+            yield figure(name, pages * _page_bytes(after) / seconds)
+    if "oom_kill" in later:
+        yield figure("memory.oom_kills", int(later["oom_kill"]))
+
+
+def _page_bytes(look: Look) -> int:
+    """By what the process has resident, in pages and in kB; the two are counted moments apart."""
+    resident, pages = _bytes(look.status, "VmRSS"), int(look.stat[21]) if len(look.stat) > 21 else 0
+    if not resident or not pages:
+        return _USUAL_PAGE
+    return min((4096, 16384, 65536), key=lambda size: abs(size - resident / pages))
+
+
+def _cgroup(after: Look) -> tuple[Figure, ...]:
+    found = memory_of(after)
+    used = found.used if found else None
+    limit = found.limit if found else None
+    return present(
+        maybe("memory.cgroup.limit", limit),
+        maybe("memory.cgroup.used", used),
+        maybe("memory.cgroup.used_share", used / limit if used is not None and limit else None),
+        maybe("memory.cgroup.oom_kills", oom_kills(after)),
+    )
+
+
+def _process(after: Look) -> tuple[Figure, ...]:
+    if after.pid is None:
+        return ()
+    return present(
+        maybe("memory.jvm.resident", _bytes(after.status, "VmRSS")),
+        maybe("memory.jvm.swapped", _bytes(after.status, "VmSwap")),
+    )
