@@ -46,43 +46,44 @@ def _by_status(name: str, unit: str, formula: str, datadog: str = "", *labels: s
 
 DESCRIBED = (
     _by_status(
-        "apache.workers_busy",
+        "apache.workers.busy",
         "workers",
         "BusyWorkers; the one that makes the page is one of them",
         "apache.performance.busy_workers",
     ),
-    _by_status("apache.workers_idle", "workers", "IdleWorkers", "apache.performance.idle_workers"),
+    _by_status("apache.workers.idle", "workers", "IdleWorkers", "apache.performance.idle_workers"),
     _by_status(
-        "apache.workers_max",
+        "apache.workers.max",
         "workers",
         "slots of Scoreboard, busy, idle and open: MaxRequestWorkers; of prefork the lower of that and ServerLimit",
         "apache.performance.max_workers",
     ),
+    _by_status("apache.workers.busy_share", "share", "apache.workers.busy / apache.workers.max"),
     _by_status("apache.scoreboard", "workers", "characters of Scoreboard, by kind", "", "state"),
     _by_status(
-        "apache.requests",
+        "apache.requests.rate",
         "requests per second",
         "(Total Accesses between the readings - 1, the first reading itself) / time",
         "apache.net.request_per_s",
     ),
     _by_status(
-        "apache.sent",
+        "apache.sent.rate",
         "bytes per second",
         "Total kBytes between the readings x 1024 / time; the first reading is in it",
         "apache.net.bytes_per_s",
     ),
-    _by_status("apache.requests_since_start", "requests per second", f"Total Accesses / Uptime: {_SINCE}"),
-    _by_status("apache.sent_since_start", "bytes per second", f"Total kBytes x 1024 / Uptime: {_SINCE}"),
+    _by_status("apache.requests.since_start", "requests per second", f"Total Accesses / Uptime: {_SINCE}"),
+    _by_status("apache.sent.since_start", "bytes per second", f"Total kBytes x 1024 / Uptime: {_SINCE}"),
     _by_status("apache.uptime", "seconds", "Uptime", "apache.performance.uptime"),
     _by_status("apache.connections", "connections", "ConnsTotal, of MPM event", "apache.conns_total"),
     _by_status(
-        "apache.connections_writing", "connections", "ConnsAsyncWriting", "apache.conns_async_writing"
+        "apache.connections.writing", "connections", "ConnsAsyncWriting", "apache.conns_async_writing"
     ),
     _by_status(
-        "apache.connections_keepalive", "connections", "ConnsAsyncKeepAlive", "apache.conns_async_keep_alive"
+        "apache.connections.keepalive", "connections", "ConnsAsyncKeepAlive", "apache.conns_async_keep_alive"
     ),
     _by_status(
-        "apache.connections_closing", "connections", "ConnsAsyncClosing", "apache.conns_async_closing"
+        "apache.connections.closing", "connections", "ConnsAsyncClosing", "apache.conns_async_closing"
     ),
     Described(
         name="apache.processes",
@@ -178,15 +179,16 @@ def apache_group(
 def _workers(status: ServerStatus) -> tuple[Figure, ...]:
     slots = len(status.scoreboard.replace(_DISABLED, ""))
     return present(
-        figure("apache.workers_busy", status.busy),
-        figure("apache.workers_idle", status.idle),
-        maybe("apache.workers_max", slots or None),
+        figure("apache.workers.busy", status.busy),
+        figure("apache.workers.idle", status.idle),
+        maybe("apache.workers.max", slots or None),
+        maybe("apache.workers.busy_share", status.busy / slots if slots else None),
         *_scoreboard(status),
         maybe("apache.uptime", status.uptime_s),
         maybe("apache.connections", status.connections),
-        maybe("apache.connections_writing", status.writing),
-        maybe("apache.connections_keepalive", status.keepalive),
-        maybe("apache.connections_closing", status.closing),
+        maybe("apache.connections.writing", status.writing),
+        maybe("apache.connections.keepalive", status.keepalive),
+        maybe("apache.connections.closing", status.closing),
     )
 
 
@@ -202,10 +204,10 @@ def _scoreboard(status: ServerStatus) -> Iterator[Figure]:
 def _rates(before: ServerStatus | None, after: ServerStatus, seconds: float) -> tuple[Figure, ...]:
     since = after.uptime_s or 0
     return present(
-        maybe("apache.requests", _difference(before, after, "accesses", seconds, 1)),
-        maybe("apache.sent", _difference(before, after, "sent_bytes", seconds, 0)),
-        maybe("apache.requests_since_start", _per(after.accesses, since)),
-        maybe("apache.sent_since_start", _per(after.sent_bytes, since)),
+        maybe("apache.requests.rate", _difference(before, after, "accesses", seconds, 1)),
+        maybe("apache.sent.rate", _difference(before, after, "sent_bytes", seconds, 0)),
+        maybe("apache.requests.since_start", _per(after.accesses, since)),
+        maybe("apache.sent.since_start", _per(after.sent_bytes, since)),
     )
 
 

@@ -39,7 +39,7 @@ def _rate(name: str, unit: str, formula: str, datadog: str, factor: float = 1.0)
 
 DESCRIBED = (
     Described(
-        name="tomcat.threads_busy",
+        name="tomcat.threads.busy",
         unit="threads",
         source=f"{_PAGE}; else {_DUMP}",
         formula=f"currentThreadsBusy, {_OURS}; else those that do not wait in the queue of their own pool",
@@ -47,7 +47,7 @@ DESCRIBED = (
         datadog="tomcat.threads.busy",
     ),
     Described(
-        name="tomcat.threads_current",
+        name="tomcat.threads.current",
         unit="threads",
         source=f"{_PAGE}; else {_DUMP}; else {_NAMES}",
         formula="currentThreadCount; else those named CONNECTOR-exec-N",
@@ -55,12 +55,19 @@ DESCRIBED = (
         datadog="tomcat.threads.count",
     ),
     Described(
-        name="tomcat.threads_max",
+        name="tomcat.threads.max",
         unit="threads",
         source=_PAGE,
         formula="maxThreads",
         labels=_CONNECTOR,
         datadog="tomcat.threads.max",
+    ),
+    Described(
+        name="tomcat.threads.busy_share",
+        unit="share",
+        source=_PAGE,
+        formula="tomcat.threads.busy / tomcat.threads.max",
+        labels=_CONNECTOR,
     ),
     Described(
         name="tomcat.acceptors",
@@ -77,30 +84,30 @@ DESCRIBED = (
         labels=_CONNECTOR,
     ),
     _rate(
-        "tomcat.requests",
+        "tomcat.requests.rate",
         "requests per second",
         "requestCount, less the first reading itself,",
         "tomcat.request_count",
     ),
-    _rate("tomcat.errors", "requests per second", "errorCount", "tomcat.error_count"),
-    _rate("tomcat.received", "bytes per second", "bytesReceived", "tomcat.bytes_rcvd"),
-    _rate("tomcat.sent", "bytes per second", "bytesSent", "tomcat.bytes_sent"),
+    _rate("tomcat.errors.rate", "requests per second", "errorCount", "tomcat.error_count"),
+    _rate("tomcat.received.rate", "bytes per second", "bytesReceived", "tomcat.bytes_rcvd"),
+    _rate("tomcat.sent.rate", "bytes per second", "bytesSent", "tomcat.bytes_sent"),
     _rate(
-        "tomcat.processing",
+        "tomcat.processing.rate",
         "seconds per second",
         "processingTime / 1000",
         "tomcat.processing_time",
         1000.0,
     ),
     Described(
-        name="tomcat.time_mean",
+        name="tomcat.time.mean",
         unit="seconds",
         source=_PAGE,
         formula="processingTime / 1000 / requestCount, each between the readings",
         labels=_CONNECTOR,
     ),
     Described(
-        name="tomcat.time_max",
+        name="tomcat.time.max",
         unit="seconds",
         source=_PAGE,
         formula="maxTime / 1000: the longest since its start",
@@ -109,14 +116,14 @@ DESCRIBED = (
         datadog_factor=1000.0,
     ),
     Described(
-        name="tomcat.requests_total",
+        name="tomcat.requests.total",
         unit="requests",
         source=_PAGE,
         formula="requestCount, since its start",
         labels=_CONNECTOR,
     ),
     Described(
-        name="tomcat.errors_total",
+        name="tomcat.errors.total",
         unit="requests",
         source=_PAGE,
         formula="errorCount, since its start: answers of 400 and above",
@@ -126,7 +133,7 @@ DESCRIBED = (
 _JMX_ALONE = (
     "Tomcat's queue and accepted connections: they are told by JMX alone, which is never started for it"
 )
-_WITH_DUMP = "Tomcat's threads_max, requests and times: they take the manager's status page (--tomcat-user)"
+_WITH_DUMP = "Tomcat's threads.max, requests and times: they take the manager's status page (--tomcat-user)"
 _WITH_NAMES = "Tomcat's busy threads: they take the manager's status page (--tomcat-user) or a thread dump"
 
 
@@ -217,21 +224,23 @@ def tomcat_group(
         figures = (*_by_dump(dump), *listeners)
         return Group("tomcat", figures, (*unseen, *((_WITH_DUMP, _JMX_ALONE) if figures else ())))
     counts, hidden = count_by_kernel(comms)
-    figures = tuple(figure("tomcat.threads_current", n, connector=name) for name, n in counts)
+    figures = tuple(figure("tomcat.threads.current", n, connector=name) for name, n in counts)
     more = (_WITH_NAMES, _WITH_DUMP, _JMX_ALONE) if figures or hidden else ()
     return Group("tomcat", figures, (*unseen, *hidden, *more))
 
 
 def _by_manager(before: ManagerStatus | None, now: Connector, seconds: float) -> tuple[Figure, ...]:
+    # -1 stands for an executor of somebody's own.
+    most = now.threads_max if now.threads_max > 0 else None
     return present(
-        figure("tomcat.threads_busy", now.threads_busy, connector=now.name),
-        figure("tomcat.threads_current", now.threads_current, connector=now.name),
-        # -1 stands for an executor of somebody's own.
-        maybe("tomcat.threads_max", now.threads_max if now.threads_max > 0 else None, connector=now.name),
+        figure("tomcat.threads.busy", now.threads_busy, connector=now.name),
+        figure("tomcat.threads.current", now.threads_current, connector=now.name),
+        maybe("tomcat.threads.max", most, connector=now.name),
+        maybe("tomcat.threads.busy_share", now.threads_busy / most if most else None, connector=now.name),
         *_rates(before.named(now.name) if before else None, now, seconds),
-        figure("tomcat.time_max", now.longest_ms / 1000, connector=now.name),
-        figure("tomcat.requests_total", now.requests, connector=now.name),
-        figure("tomcat.errors_total", now.errors, connector=now.name),
+        figure("tomcat.time.max", now.longest_ms / 1000, connector=now.name),
+        figure("tomcat.requests.total", now.requests, connector=now.name),
+        figure("tomcat.errors.total", now.errors, connector=now.name),
     )
 
 
@@ -242,20 +251,20 @@ def _rates(then: Connector | None, now: Connector, seconds: float) -> Iterator[F
     ours = 1 if then.asked_us else 0
     requests, served_ms = now.requests - then.requests, now.processing_ms - then.processing_ms
     name = now.name
-    yield figure("tomcat.requests", max(requests - ours, 0) / seconds, connector=name)
-    yield figure("tomcat.errors", (now.errors - then.errors) / seconds, connector=name)
-    yield figure("tomcat.received", (now.received_bytes - then.received_bytes) / seconds, connector=name)
-    yield figure("tomcat.sent", (now.sent_bytes - then.sent_bytes) / seconds, connector=name)
-    yield figure("tomcat.processing", served_ms / 1000 / seconds, connector=name)
+    yield figure("tomcat.requests.rate", max(requests - ours, 0) / seconds, connector=name)
+    yield figure("tomcat.errors.rate", (now.errors - then.errors) / seconds, connector=name)
+    yield figure("tomcat.received.rate", (now.received_bytes - then.received_bytes) / seconds, connector=name)
+    yield figure("tomcat.sent.rate", (now.sent_bytes - then.sent_bytes) / seconds, connector=name)
+    yield figure("tomcat.processing.rate", served_ms / 1000 / seconds, connector=name)
     if requests:
-        yield figure("tomcat.time_mean", served_ms / 1000 / requests, connector=name)
+        yield figure("tomcat.time.mean", served_ms / 1000 / requests, connector=name)
 
 
 def _by_dump(dump: str) -> Iterator[Figure]:
     for pool in pools_of(dump):
         if pool.current:
-            yield figure("tomcat.threads_busy", pool.busy, connector=pool.name)
-            yield figure("tomcat.threads_current", pool.current, connector=pool.name)
+            yield figure("tomcat.threads.busy", pool.busy, connector=pool.name)
+            yield figure("tomcat.threads.current", pool.current, connector=pool.name)
 
 
 def _listeners(dump: str) -> tuple[Figure, ...]:

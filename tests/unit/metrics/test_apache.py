@@ -41,52 +41,53 @@ def of(before: ServerStatus | None, after: ServerStatus | None, seconds: float =
 def test_rates_are_between_two_readings_without_the_reading_itself() -> None:
     group = of(status("apache-event-1.txt"), status("apache-event-2.txt"))
     # 20 accesses and 26, one of them the page itself; 215 kB and 270.
-    assert group.one("apache.requests") == 5 / 2
-    assert group.one("apache.sent") == 55 * 1024 / 2
-    assert group.one("apache.requests_since_start") == pytest.approx(1.36842, rel=1e-5)
-    assert group.one("apache.sent_since_start") == pytest.approx(14551.6, rel=1e-5)
+    assert group.one("apache.requests.rate") == 5 / 2
+    assert group.one("apache.sent.rate") == 55 * 1024 / 2
+    assert group.one("apache.requests.since_start") == pytest.approx(1.36842, rel=1e-5)
+    assert group.one("apache.sent.since_start") == pytest.approx(14551.6, rel=1e-5)
 
 
 def test_workers_are_the_slots_of_the_scoreboard() -> None:
     group = of(None, status("apache-event-2.txt"))
-    assert (group.one("apache.workers_busy"), group.one("apache.workers_idle")) == (1, 49)
+    assert (group.one("apache.workers.busy"), group.one("apache.workers.idle")) == (1, 49)
     # As in its configuration: MaxRequestWorkers 150.
-    assert group.one("apache.workers_max") == 150
+    assert group.one("apache.workers.max") == 150
+    assert group.one("apache.workers.busy_share") == 1 / 150
     states = {one.label("state"): one.value for one in group.all("apache.scoreboard")}
     assert states == {"waiting": 49, "sending": 1, "open": 100}
-    assert group.one("apache.connections") == group.one("apache.connections_keepalive") == 0
+    assert group.one("apache.connections") == group.one("apache.connections.keepalive") == 0
     assert group.one("apache.uptime") == 19
 
 
 def test_prefork_has_no_connections_to_tell() -> None:
     group = of(None, status("apache-prefork.txt"))
-    assert (group.one("apache.workers_busy"), group.one("apache.workers_max")) == (1, 150)
+    assert (group.one("apache.workers.busy"), group.one("apache.workers.max")) == (1, 150)
     assert group.one("apache.connections") is None
 
 
 def test_one_reading_gives_no_rates() -> None:
     group = of(None, status("apache-event-2.txt"))
-    assert group.one("apache.requests") is None
-    assert group.one("apache.requests_since_start") is not None
+    assert group.one("apache.requests.rate") is None
+    assert group.one("apache.requests.since_start") is not None
 
 
 def test_a_restart_meanwhile_gives_no_rates() -> None:
     group = of(status("apache-event-2.txt"), status("apache-event-1.txt"))
-    assert group.one("apache.requests") is None
-    assert group.one("apache.sent") is None
+    assert group.one("apache.requests.rate") is None
+    assert group.one("apache.sent.rate") is None
 
 
 def test_nobody_else_asked_is_no_requests() -> None:
     before = status("apache-event-1.txt")
-    assert of(before, replace(before, accesses=21)).one("apache.requests") == 0
+    assert of(before, replace(before, accesses=21)).one("apache.requests.rate") == 0
 
 
 def test_without_extended_status_it_says_so() -> None:
     text = (DATA / "apache-event-2.txt").read_text()
     bare = parse_server_status("\n".join(line for line in text.splitlines() if "Total" not in line))
     group = of(bare, bare)
-    assert group.one("apache.requests") is None
-    assert group.one("apache.workers_busy") == 1
+    assert group.one("apache.requests.rate") is None
+    assert group.one("apache.workers.busy") == 1
     assert any("ExtendedStatus" in line for line in group.unseen)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ def status() -> ManagerStatus:
     return found
 
 
-def later(**changes: int) -> ManagerStatus:
+def later(**changes: Any) -> ManagerStatus:
     (one,) = status().connectors
     return ManagerStatus((replace(one, **changes),))
 
@@ -43,12 +44,13 @@ def by_manager(before: ManagerStatus | None, after: ManagerStatus, seconds: floa
 
 def test_the_managers_page_is_read() -> None:
     group = by_manager(None, status())
-    assert group.one("tomcat.threads_busy", connector=NAME) == 1
-    assert group.one("tomcat.threads_current", connector=NAME) == 10
-    assert group.one("tomcat.threads_max", connector=NAME) == 200
-    assert group.one("tomcat.requests_total", connector=NAME) == 11
-    assert group.one("tomcat.time_max", connector=NAME) == pytest.approx(1.657)
-    assert group.one("tomcat.requests") is None
+    assert group.one("tomcat.threads.busy", connector=NAME) == 1
+    assert group.one("tomcat.threads.current", connector=NAME) == 10
+    assert group.one("tomcat.threads.max", connector=NAME) == 200
+    assert group.one("tomcat.threads.busy_share", connector=NAME) == 1 / 200
+    assert group.one("tomcat.requests.total", connector=NAME) == 11
+    assert group.one("tomcat.time.max", connector=NAME) == pytest.approx(1.657)
+    assert group.one("tomcat.requests.rate") is None
     assert any("JMX" in line for line in group.unseen)
 
 
@@ -56,28 +58,28 @@ def test_rates_are_between_two_readings_without_the_reading_itself() -> None:
     after = later(requests=32, errors=4, received_bytes=100, sent_bytes=4639, processing_ms=2750)
     group = by_manager(status(), after)
     # 11 requests and 32, one of them the page itself.
-    assert group.one("tomcat.requests", connector=NAME) == 20 / 2
-    assert group.one("tomcat.errors", connector=NAME) == 4 / 2
-    assert group.one("tomcat.received", connector=NAME) == 100 / 2
-    assert group.one("tomcat.sent", connector=NAME) == 4000 / 2
-    assert group.one("tomcat.processing", connector=NAME) == pytest.approx(1.050 / 2)
-    assert group.one("tomcat.time_mean", connector=NAME) == pytest.approx(1.050 / 21)
+    assert group.one("tomcat.requests.rate", connector=NAME) == 20 / 2
+    assert group.one("tomcat.errors.rate", connector=NAME) == 4 / 2
+    assert group.one("tomcat.received.rate", connector=NAME) == 100 / 2
+    assert group.one("tomcat.sent.rate", connector=NAME) == 4000 / 2
+    assert group.one("tomcat.processing.rate", connector=NAME) == pytest.approx(1.050 / 2)
+    assert group.one("tomcat.time.mean", connector=NAME) == pytest.approx(1.050 / 21)
 
 
 def test_a_connector_that_does_not_serve_the_page_has_all_its_requests() -> None:
     (one,) = status().connectors
     other = ManagerStatus((replace(one, asked_us=False),))
-    assert by_manager(other, later(requests=31)).one("tomcat.requests") == 20 / 2
+    assert by_manager(other, later(requests=31)).one("tomcat.requests.rate") == 20 / 2
 
 
 def test_a_restart_meanwhile_gives_no_rates() -> None:
     group = by_manager(later(requests=5000), status())
-    assert group.one("tomcat.requests") is None
-    assert group.one("tomcat.threads_busy") == 1
+    assert group.one("tomcat.requests.rate") is None
+    assert group.one("tomcat.threads.busy") == 1
 
 
 def test_an_executor_of_ones_own_has_no_largest_number() -> None:
-    assert by_manager(None, later(threads_max=-1)).one("tomcat.threads_max") is None
+    assert by_manager(None, later(threads_max=-1)).one("tomcat.threads.max") is None
 
 
 @pytest.mark.parametrize(
@@ -99,10 +101,10 @@ def test_in_a_dump_busy_threads_are_those_that_do_not_wait_in_their_queue() -> N
     assert pools_of(IDLE) == (Pool(NAME, 10, 0, 1, 1),)
     assert pools_of(BUSY) == (Pool(NAME, 10, 3, 1, 1),)
     group = tomcat_group(None, None, 1.0, BUSY, (), ())
-    assert group.one("tomcat.threads_busy", connector=NAME) == 3
-    assert group.one("tomcat.threads_current", connector=NAME) == 10
+    assert group.one("tomcat.threads.busy", connector=NAME) == 3
+    assert group.one("tomcat.threads.current", connector=NAME) == 10
     assert group.one("tomcat.acceptors") == group.one("tomcat.pollers") == 1
-    assert group.one("tomcat.threads_max") is None
+    assert group.one("tomcat.threads.max") is None
     assert any("--tomcat-user" in line for line in group.unseen)
 
 
@@ -128,7 +130,7 @@ def test_names_of_other_kinds_of_connectors_are_known() -> None:
 
 def test_the_manager_counts_before_the_dump() -> None:
     group = tomcat_group(None, status(), 1.0, BUSY, (), ())
-    assert [one.value for one in group.all("tomcat.threads_busy")] == [1]
+    assert [one.value for one in group.all("tomcat.threads.busy")] == [1]
     assert group.one("tomcat.acceptors") == 1
 
 
@@ -138,7 +140,7 @@ def test_the_kernels_names_give_how_many_there_are() -> None:
     group = tomcat_group(None, None, 1.0, None, comms, ())
     counts = {one.label("connector"): one.value for one in group.figures}
     assert counts == {NAME: 10, "catalina": 2, "http-nio-80": 1}
-    assert {one.name for one in group.figures} == {"tomcat.threads_current"}
+    assert {one.name for one in group.figures} == {"tomcat.threads.current"}
     assert any("dump" in line for line in group.unseen)
 
 
