@@ -1,0 +1,225 @@
+"""Apache httpd, by mod_status: what its workers do, how much it serves, its processes. Pure but for `read_apache`.
+
+https://httpd.apache.org/docs/2.4/mod/mod_status.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jvmdiag.metrics.catalogue import Described
+from jvmdiag.metrics.figure import Figure, Group, figure, flat, maybe, present
+from jvmdiag.metrics.http import Http, NoPage, Page, Why
+
+if TYPE_CHECKING:
+    from jvmdiag.metrics.look import Process
+
+DEFAULT_URL = "http://127.0.0.1/server-status?auto"
+# Debian's name for it, and everybody else's.
+PROGRAMS = ("apache2", "httpd")
+_PAGE = "server-status?auto"
+_OPEN, _IDLE, _DISABLED = ".", "_", " "
+_STATES = {
+    _IDLE: "waiting",
+    "S": "starting",
+    "R": "reading",
+    "W": "sending",
+    "K": "keepalive",
+    "D": "dns",
+    "C": "closing",
+    "L": "logging",
+    "G": "finishing",
+    "I": "cleanup",
+    _OPEN: "open",
+}
+_LINE = re.compile(r"^([A-Za-z][\w ]*): ?(.*)$", re.MULTILINE)
+_SINCE = "since its start, which says little of now"
+
+
+def _by_status(name: str, unit: str, formula: str, datadog: str = "", *labels: str) -> Described:
+    return Described(name=name, unit=unit, source=_PAGE, formula=formula, datadog=datadog, labels=labels)
+
+
+DESCRIBED = (
+    _by_status(
+        "apache.workers.busy",
+        "workers",
+        "BusyWorkers; the one that makes the page is one of them",
+        "apache.performance.busy_workers",
+    ),
+    _by_status("apache.workers.idle", "workers", "IdleWorkers", "apache.performance.idle_workers"),
+    _by_status(
+        "apache.workers.max",
+        "workers",
+        "slots of Scoreboard, busy, idle and open: MaxRequestWorkers; of prefork the lower of that and ServerLimit",
+        "apache.performance.max_workers",
+    ),
+    _by_status("apache.workers.busy_share", "share", "apache.workers.busy / apache.workers.max"),
+    _by_status("apache.scoreboard", "workers", "characters of Scoreboard, by kind", "", "state"),
+    _by_status(
+        "apache.requests.rate",
+        "requests per second",
+        "(Total Accesses between the readings - 1, the first reading itself) / time",
+        "apache.net.request_per_s",
+    ),
+    _by_status(
+        "apache.sent.rate",
+        "bytes per second",
+        "Total kBytes between the readings x 1024 / time; the first reading is in it",
+        "apache.net.bytes_per_s",
+    ),
+    _by_status("apache.requests.since_start", "requests per second", f"Total Accesses / Uptime: {_SINCE}"),
+    _by_status("apache.sent.since_start", "bytes per second", f"Total kBytes x 1024 / Uptime: {_SINCE}"),
+    _by_status("apache.uptime", "seconds", "Uptime", "apache.performance.uptime"),
+    _by_status("apache.connections", "connections", "ConnsTotal, of MPM event", "apache.conns_total"),
+    _by_status(
+        "apache.connections.writing", "connections", "ConnsAsyncWriting", "apache.conns_async_writing"
+    ),
+    _by_status(
+        "apache.connections.keepalive", "connections", "ConnsAsyncKeepAlive", "apache.conns_async_keep_alive"
+    ),
+    _by_status(
+        "apache.connections.closing", "connections", "ConnsAsyncClosing", "apache.conns_async_closing"
+    ),
+    Described(
+        name="apache.processes",
+        unit="processes",
+        source="/proc/PID/stat",
+        formula="those named apache2 or httpd, the parent too",
+    ),
+    Described(
+        name="apache.threads", unit="threads", source="/proc/PID/stat", formula="sum of num_threads of those"
+    ),
+)
+
+
+@dataclass(frozen=True)
+class ServerStatus:
+    """A reading of the page. None where the page has no such line: with ExtendedStatus Off it counts nothing,
+    and MPM event alone tells connections."""
+
+    busy: int
+    idle: int
+    scoreboard: str
+    uptime_s: int | None
+    accesses: int | None
+    sent_bytes: int | None
+    connections: int | None
+    writing: int | None
+    keepalive: int | None
+    closing: int | None
+
+
+def parse_server_status(text: str) -> ServerStatus | None:
+    """None where the text is no such page."""
+    lines = dict(_LINE.findall(text))
+    busy, idle = _whole(lines, "BusyWorkers"), _whole(lines, "IdleWorkers")
+    if busy is None or idle is None:
+        return None
+    kilobytes = _whole(lines, "Total kBytes")
+    return ServerStatus(
+        busy=busy,
+        idle=idle,
+        scoreboard=lines.get("Scoreboard", ""),
+        uptime_s=_whole(lines, "Uptime"),
+        accesses=_whole(lines, "Total Accesses"),
+        sent_bytes=None if kilobytes is None else kilobytes * 1024,
+        connections=_whole(lines, "ConnsTotal"),
+        writing=_whole(lines, "ConnsAsyncWriting"),
+        keepalive=_whole(lines, "ConnsAsyncKeepAlive"),
+        closing=_whole(lines, "ConnsAsyncClosing"),
+    )
+
+
+def _whole(lines: Mapping[str, str], name: str) -> int | None:
+    text = lines.get(name, "")
+    return int(text) if text.isdecimal() else None
+
+
+def read_apache(http: Http, url: str = DEFAULT_URL) -> ServerStatus | NoPage:
+    """A reading of the page at `url`; why not, where there is none."""
+    return status_of(http.get(url), url)
+
+
+def status_of(page: Page | NoPage, url: str) -> ServerStatus | NoPage:
+    if isinstance(page, NoPage):
+        return page
+    text = "it is no page of mod_status for programs: does the URL end with ?auto"
+    return parse_server_status(page.text) or NoPage(Why.OTHER, f"{url}: {text}")
+
+
+def apache_group(
+    before: ServerStatus | None,
+    after: ServerStatus | None,
+    seconds: float,
+    processes: Sequence[Process],
+    unseen: tuple[str, ...],
+) -> Group:
+    """Of two readings that are `seconds` apart (one alone gives no rates) and of all processes of the target."""
+    own = [process for process in processes if process.comm in PROGRAMS]
+    counted = (
+        (
+            figure("apache.processes", len(own)),
+            figure("apache.threads", sum(process.threads for process in own)),
+        )
+        if own
+        else ()
+    )
+    if after is None:
+        return Group("apache", counted, unseen)
+    if after.accesses is None:
+        unseen = (*unseen, "Apache's requests and bytes: it counts them with ExtendedStatus On alone")
+    return Group("apache", flat((_workers(after), _rates(before, after, seconds), counted)), unseen)
+
+
+def _workers(status: ServerStatus) -> tuple[Figure, ...]:
+    slots = len(status.scoreboard.replace(_DISABLED, ""))
+    return present(
+        figure("apache.workers.busy", status.busy),
+        figure("apache.workers.idle", status.idle),
+        maybe("apache.workers.max", slots or None),
+        maybe("apache.workers.busy_share", status.busy / slots if slots else None),
+        *_scoreboard(status),
+        maybe("apache.uptime", status.uptime_s),
+        maybe("apache.connections", status.connections),
+        maybe("apache.connections.writing", status.writing),
+        maybe("apache.connections.keepalive", status.keepalive),
+        maybe("apache.connections.closing", status.closing),
+    )
+
+
+def _scoreboard(status: ServerStatus) -> Iterator[Figure]:
+    counts = Counter(status.scoreboard)
+    return (
+        figure("apache.scoreboard", counts[mark], state=state)
+        for mark, state in _STATES.items()
+        if counts[mark]
+    )
+
+
+def _rates(before: ServerStatus | None, after: ServerStatus, seconds: float) -> tuple[Figure, ...]:
+    since = after.uptime_s or 0
+    return present(
+        maybe("apache.requests.rate", _difference(before, after, "accesses", seconds, 1)),
+        maybe("apache.sent.rate", _difference(before, after, "sent_bytes", seconds, 0)),
+        maybe("apache.requests.since_start", _per(after.accesses, since)),
+        maybe("apache.sent.since_start", _per(after.sent_bytes, since)),
+    )
+
+
+def _difference(
+    before: ServerStatus | None, after: ServerStatus, name: str, seconds: float, ours: int
+) -> float | None:
+    """By the second; None where it was not counted, or begun anew meanwhile."""
+    first, last = (getattr(status, name, None) for status in (before, after))
+    if first is None or last is None or last < first or seconds <= 0:
+        return None
+    return float(max(last - first - ours, 0)) / seconds
+
+
+def _per(count: int | None, seconds: float) -> float | None:
+    return None if count is None or seconds <= 0 else count / seconds

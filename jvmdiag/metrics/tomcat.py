@@ -1,0 +1,274 @@
+"""Tomcat: threads, requests and times of each connector, from what is there already. Pure but for `read_tomcat`.
+
+Its manager's status page says most. Without it a thread dump tells busy threads from idle ones, and the kernel's
+names of threads tell how many there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+from xml.etree import ElementTree
+
+from jvmdiag.metrics.catalogue import Described
+from jvmdiag.metrics.figure import Figure, Group, figure, flat, maybe, present
+from jvmdiag.metrics.http import Credentials, Http, NoPage, Page, Why
+from jvmdiag.metrics.tomcat_threads import count_by_kernel, pools_of
+
+DEFAULT_URL = "http://127.0.0.1:8080/manager/status?XML=true"
+_PAGE = "/manager/status?XML=true"
+_DUMP = "a thread dump"
+_NAMES = "/proc/PID/task/TID/comm"
+_CONNECTOR = ("connector",)
+_OURS = "the reading itself is one of them"
+
+
+def _rate(name: str, unit: str, formula: str, datadog: str, factor: float = 1.0) -> Described:
+    formula = f"{formula} between the readings / time"
+    return Described(
+        name=name,
+        unit=unit,
+        source=_PAGE,
+        formula=formula,
+        labels=_CONNECTOR,
+        datadog=datadog,
+        datadog_factor=factor,
+    )
+
+
+DESCRIBED = (
+    Described(
+        name="tomcat.threads.busy",
+        unit="threads",
+        source=f"{_PAGE}; else {_DUMP}",
+        formula=f"currentThreadsBusy, {_OURS}; else those that do not wait in the queue of their own pool",
+        labels=_CONNECTOR,
+        datadog="tomcat.threads.busy",
+    ),
+    Described(
+        name="tomcat.threads.current",
+        unit="threads",
+        source=f"{_PAGE}; else {_DUMP}; else {_NAMES}",
+        formula="currentThreadCount; else those named CONNECTOR-exec-N",
+        labels=_CONNECTOR,
+        datadog="tomcat.threads.count",
+    ),
+    Described(
+        name="tomcat.threads.max",
+        unit="threads",
+        source=_PAGE,
+        formula="maxThreads",
+        labels=_CONNECTOR,
+        datadog="tomcat.threads.max",
+    ),
+    Described(
+        name="tomcat.threads.busy_share",
+        unit="share",
+        source=_PAGE,
+        formula="tomcat.threads.busy / tomcat.threads.max",
+        labels=_CONNECTOR,
+    ),
+    Described(
+        name="tomcat.acceptors",
+        unit="threads",
+        source=_DUMP,
+        formula="those named CONNECTOR-Acceptor",
+        labels=_CONNECTOR,
+    ),
+    Described(
+        name="tomcat.pollers",
+        unit="threads",
+        source=_DUMP,
+        formula="those named CONNECTOR-Poller",
+        labels=_CONNECTOR,
+    ),
+    _rate(
+        "tomcat.requests.rate",
+        "requests per second",
+        "requestCount, less the first reading itself,",
+        "tomcat.request_count",
+    ),
+    _rate("tomcat.errors.rate", "requests per second", "errorCount", "tomcat.error_count"),
+    _rate("tomcat.received.rate", "bytes per second", "bytesReceived", "tomcat.bytes_rcvd"),
+    _rate("tomcat.sent.rate", "bytes per second", "bytesSent", "tomcat.bytes_sent"),
+    _rate(
+        "tomcat.processing.rate",
+        "seconds per second",
+        "processingTime / 1000",
+        "tomcat.processing_time",
+        1000.0,
+    ),
+    Described(
+        name="tomcat.time.mean",
+        unit="seconds",
+        source=_PAGE,
+        formula="processingTime / 1000 / requestCount, each between the readings",
+        labels=_CONNECTOR,
+    ),
+    Described(
+        name="tomcat.time.max",
+        unit="seconds",
+        source=_PAGE,
+        formula="maxTime / 1000: the longest since its start",
+        labels=_CONNECTOR,
+        datadog="tomcat.max_time",
+        datadog_factor=1000.0,
+    ),
+    Described(
+        name="tomcat.requests.total",
+        unit="requests",
+        source=_PAGE,
+        formula="requestCount, since its start",
+        labels=_CONNECTOR,
+    ),
+    Described(
+        name="tomcat.errors.total",
+        unit="requests",
+        source=_PAGE,
+        formula="errorCount, since its start: answers of 400 and above",
+        labels=_CONNECTOR,
+    ),
+)
+_JMX_ALONE = (
+    "Tomcat's queue and accepted connections: they are told by JMX alone, which is never started for it"
+)
+_WITH_DUMP = "Tomcat's threads.max, requests and times: they take the manager's status page (--tomcat-user)"
+_WITH_NAMES = "Tomcat's busy threads: they take the manager's status page (--tomcat-user) or a thread dump"
+
+
+@dataclass(frozen=True)
+class Connector:
+    """One connector in a reading of the page. `asked_us` is whether it serves the reading itself."""
+
+    name: str
+    threads_max: int
+    threads_current: int
+    threads_busy: int
+    requests: int
+    errors: int
+    received_bytes: int
+    sent_bytes: int
+    processing_ms: int
+    longest_ms: int
+    asked_us: bool
+
+
+@dataclass(frozen=True)
+class ManagerStatus:
+    connectors: tuple[Connector, ...]
+
+    def named(self, name: str) -> Connector | None:
+        return next((one for one in self.connectors if one.name == name), None)
+
+
+def parse_manager_status(text: str, path: str = "/manager/status") -> ManagerStatus | None:
+    """None where the text is no such page. `path` is the page's own, by which it finds itself among the requests."""
+    # No document type: nothing is expanded, from whomever this page comes.
+    if "<!DOCTYPE" in text:
+        return None
+    try:
+        root = ElementTree.fromstring(text)  # noqa: S314
+        return ManagerStatus(tuple(_connector(one, path) for one in root.iter("connector")))
+    except (ElementTree.ParseError, ValueError, LookupError, AttributeError):
+        return None
+
+
+def _connector(element: ElementTree.Element, path: str) -> Connector:
+    threads, requests = element.find("threadInfo"), element.find("requestInfo")
+    if threads is None or requests is None:
+        raise LookupError(element.tag)
+    return Connector(
+        name=element.attrib["name"].strip('"'),
+        threads_max=int(threads.attrib["maxThreads"]),
+        threads_current=int(threads.attrib["currentThreadCount"]),
+        threads_busy=int(threads.attrib["currentThreadsBusy"]),
+        requests=int(requests.attrib["requestCount"]),
+        errors=int(requests.attrib["errorCount"]),
+        received_bytes=int(requests.attrib["bytesReceived"]),
+        sent_bytes=int(requests.attrib["bytesSent"]),
+        processing_ms=int(requests.attrib["processingTime"]),
+        longest_ms=int(requests.attrib["maxTime"]),
+        # S: it is being served.
+        asked_us=any(w.get("stage") == "S" and w.get("currentUri") == path for w in element.iter("worker")),
+    )
+
+
+def read_tomcat(http: Http, credentials: Credentials, url: str = DEFAULT_URL) -> ManagerStatus | NoPage:
+    """A reading of the page at `url`; why not, where there is none."""
+    return manager_status_of(http.get(url, credentials), url)
+
+
+def manager_status_of(page: Page | NoPage, url: str) -> ManagerStatus | NoPage:
+    if isinstance(page, NoPage):
+        return page
+    text = "it is no status page of Tomcat's manager for programs: does the URL end with ?XML=true"
+    return parse_manager_status(page.text, urlsplit(url).path) or NoPage(Why.OTHER, f"{url}: {text}")
+
+
+def tomcat_group(
+    before: ManagerStatus | None,
+    after: ManagerStatus | None,
+    seconds: float,
+    dump: str | None,
+    comms: Sequence[str],
+    unseen: tuple[str, ...],
+) -> Group:
+    """Of two readings that are `seconds` apart (one alone gives no rates), else of the text of a thread dump, else of
+    the kernel's names of the JVM's threads. Without figures where there is no Tomcat."""
+    listeners = _listeners(dump) if dump else ()
+    if after:
+        figures = flat(_by_manager(before, one, seconds) for one in after.connectors)
+        return Group("tomcat", (*figures, *listeners), (*unseen, _JMX_ALONE))
+    if dump:
+        figures = (*_by_dump(dump), *listeners)
+        return Group("tomcat", figures, (*unseen, *((_WITH_DUMP, _JMX_ALONE) if figures else ())))
+    counts, hidden = count_by_kernel(comms)
+    figures = tuple(figure("tomcat.threads.current", n, connector=name) for name, n in counts)
+    more = (_WITH_NAMES, _WITH_DUMP, _JMX_ALONE) if figures or hidden else ()
+    return Group("tomcat", figures, (*unseen, *hidden, *more))
+
+
+def _by_manager(before: ManagerStatus | None, now: Connector, seconds: float) -> tuple[Figure, ...]:
+    # -1 stands for an executor of somebody's own.
+    most = now.threads_max if now.threads_max > 0 else None
+    return present(
+        figure("tomcat.threads.busy", now.threads_busy, connector=now.name),
+        figure("tomcat.threads.current", now.threads_current, connector=now.name),
+        maybe("tomcat.threads.max", most, connector=now.name),
+        maybe("tomcat.threads.busy_share", now.threads_busy / most if most else None, connector=now.name),
+        *_rates(before.named(now.name) if before else None, now, seconds),
+        figure("tomcat.time.max", now.longest_ms / 1000, connector=now.name),
+        figure("tomcat.requests.total", now.requests, connector=now.name),
+        figure("tomcat.errors.total", now.errors, connector=now.name),
+    )
+
+
+def _rates(then: Connector | None, now: Connector, seconds: float) -> Iterator[Figure]:
+    # Fewer than before: it was started anew meanwhile.
+    if then is None or seconds <= 0 or now.requests < then.requests:
+        return
+    ours = 1 if then.asked_us else 0
+    requests, served_ms = now.requests - then.requests, now.processing_ms - then.processing_ms
+    name = now.name
+    yield figure("tomcat.requests.rate", max(requests - ours, 0) / seconds, connector=name)
+    yield figure("tomcat.errors.rate", (now.errors - then.errors) / seconds, connector=name)
+    yield figure("tomcat.received.rate", (now.received_bytes - then.received_bytes) / seconds, connector=name)
+    yield figure("tomcat.sent.rate", (now.sent_bytes - then.sent_bytes) / seconds, connector=name)
+    yield figure("tomcat.processing.rate", served_ms / 1000 / seconds, connector=name)
+    if requests:
+        yield figure("tomcat.time.mean", served_ms / 1000 / requests, connector=name)
+
+
+def _by_dump(dump: str) -> Iterator[Figure]:
+    for pool in pools_of(dump):
+        if pool.current:
+            yield figure("tomcat.threads.busy", pool.busy, connector=pool.name)
+            yield figure("tomcat.threads.current", pool.current, connector=pool.name)
+
+
+def _listeners(dump: str) -> tuple[Figure, ...]:
+    pools = [pool for pool in pools_of(dump) if pool.acceptors or pool.pollers]
+    acceptors = (figure("tomcat.acceptors", pool.acceptors, connector=pool.name) for pool in pools)
+    pollers = (figure("tomcat.pollers", pool.pollers, connector=pool.name) for pool in pools)
+    return (*acceptors, *pollers)
