@@ -77,7 +77,9 @@ def command(
         taken = take_snapshot(way.job, request, way.journal, progress, PAGES)
     way.console.result(snapshot_document(taken) if way.json else str(taken.folder))
     way.console.say(snapshot_text(taken))
-    if taken.bundle.having("failed"):
+    if failed := taken.bundle.having("failed"):
         raise SnapshotPartial(
-            "the snapshot stands, and not all of it could be taken", why=str(taken.folder / "summary.md")
+            "the snapshot stands, and not all of it could be taken",
+            why=f"failed: {', '.join(item.name for item in failed)}",
+            advice=f"what each said is in {taken.folder / 'summary.md'}",
         )

@@ -30,7 +30,10 @@ _NO_LOGS = "a log may hold anything: --redact leaves it out"
 
 @dataclass
 class Timeline:
-    """Runs through all items of `run`, and fills `digest`. `shown` makes a document of the machine's figures. `logs_bytes` is how much is taken of each log; with `redact` none is."""
+    """Runs through all items of `run`, and fills `digest`. `shown` makes a document of the machine's figures.
+
+    `logs_bytes` is how much is taken of each log; with `redact` none is.
+    """
 
     run: Run
     digest: Digest

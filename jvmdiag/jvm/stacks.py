@@ -12,6 +12,7 @@ _HEAD = re.compile(
 )
 _STATE = "   java.lang.Thread.State: "
 _FRAME = "\tat "
+_LIBRARY = re.compile(r"(?:javax?|jdk|sun|com\.sun)\.")
 _END = ("JNI global ref", "Found ")
 
 
@@ -31,6 +32,11 @@ class Stack:
     def top(self) -> str:
         """The innermost frame; empty where there is none."""
         return self.frames[0] if self.frames else ""
+
+    @property
+    def own(self) -> str:
+        """The innermost frame outside of the JDK: whose code came to wait or work there. Empty where there is none."""
+        return next((frame for frame in self.frames if not _LIBRARY.match(frame)), "")
 
 
 def parse_stacks(dump: bytes) -> tuple[Stack, ...]:

@@ -27,7 +27,7 @@ def snapshot_text(taken: SnapshotTaken) -> str:
         f"{row.group:<8} {row.level.value:<7}  {row.after or row.before}"
         for row in verdict_rows(taken.digest)
     ]
-    lines += [f"{one.status} {one.name}: {one.why}" for one in missing(taken.bundle)]
+    lines += [f"{status} {names}: {why}" for names, status, why in missing(taken.bundle)]
     lines += [
         f"left behind: {left.where}; remove it with: {left.remove}" for left in taken.bundle.left_behind
     ]

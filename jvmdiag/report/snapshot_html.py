@@ -71,7 +71,7 @@ def _body(bundle: Bundle, digest: Digest) -> Iterator[str]:
 
 
 def _section(title: str, head: Sequence[str], rows: Iterable[Sequence[str]], empty: str = "") -> str:
-    """A table of cells that are HTML already; a head that begins with > is of numbers. Without rows `empty`, or nothing."""
+    """A table of cells that are HTML already; a head with > is of numbers. Without rows `empty`, or nothing."""
     lines = [f"<tr>{''.join(_cell(h, cell) for h, cell in zip(head, row, strict=True))}</tr>" for row in rows]
     if not lines:
         return f"<section><h2>{escape(title)}</h2><p>{escape(empty)}</p></section>\n" if empty else ""
@@ -124,21 +124,25 @@ def _busy(digest: Digest) -> str:
     most = max((row.cpus for row in found), default=1.0)
     title = f"Threads by CPU, over {duration(digest.busy_over_s)}"
     rows = (
-        (_share(row, most), f"<code>{escape(row.name)}</code>", escape(row.state), _where(row))
+        (_share(row, most), f'<code class="name">{escape(row.name)}</code>', escape(row.state), _where(row))
         for row in found
     )
     return _section(
-        title, (">CPU", "thread", "!state", "innermost frame at last"), rows, "No thread was seen to be busy."
+        title,
+        ("CPU", "thread", "!state", "innermost frames: of all, and outside of the JDK"),
+        rows,
+        "No thread was seen to be busy.",
     )
 
 
 def _share(row: BusyRow, most: float) -> str:
-    return f'{percent(row.cpus)}<div class="bar"><i style="width:{row.cpus / most * 100:.0f}%"></i></div>'
+    width = row.cpus / most * 100
+    return f'<div class="share">{percent(row.cpus)}<div class="bar"><i style="width:{width:.0f}%"></i></div></div>'
 
 
 def _where(row: BusyRow) -> str:
-    where = f"<code>{escape(row.top)}</code>" if row.top else ""
-    return f'{where} <span class="soft small">in every dump</span>' if row.stands else where
+    frames = "<br>".join(f"<code>{escape(frame)}</code>" for frame in (row.top, row.own) if frame)
+    return f'{frames} <span class="soft small">in every dump</span>' if row.stands else frames
 
 
 def _pools(digest: Digest) -> str:
@@ -173,13 +177,13 @@ def _pauses(bundle: Bundle) -> str:
 
 
 def _missing(bundle: Bundle) -> str:
-    rows = ((escape(one.name), _tag(one.status, one.status), escape(one.why)) for one in missing(bundle))
+    rows = ((escape(names), _tag(status, status), escape(why)) for names, status, why in missing(bundle))
     return _section("Not taken", ("item", "!", "why"), rows)
 
 
 def _items(bundle: Bundle) -> str:
     rows = (_item(one, bundle.took_s) for one in bundle.having(TAKEN))
-    head = ("!item", "!file", ">size", ">took", "when", "!sha256")
+    head = ("item", "file", ">size", ">took", "when", "!sha256")
     return _section(f"Taken, over {duration(bundle.took_s)}", head, rows)
 
 

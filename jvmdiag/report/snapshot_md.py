@@ -45,7 +45,12 @@ def _lines(bundle: Bundle, digest: Digest) -> Iterator[str]:
     )
     yield from _table("The machine around it", ("", "", "verdict", "what to do"), tuple(verdicts))
     busy = tuple(
-        (percent(row.cpus), code(row.name), plain(row.state), code(row.top) if row.top else "")
+        (
+            percent(row.cpus),
+            code(row.name),
+            plain(row.state),
+            ", ".join(code(f) for f in (row.top, row.own) if f),
+        )
         for row in busy_rows(digest)
     )
     yield from _table(
@@ -54,12 +59,12 @@ def _lines(bundle: Bundle, digest: Digest) -> Iterator[str]:
     pools = tuple(
         (code(pool.name), str(pool.threads), plain(states_text(pool))) for pool in pool_rows(digest)
     )
-    yield from _table("Pools", ("threads", "", "states"), pools[:_POOLS])
+    yield from _table("Pools", ("names", "threads", "states"), pools[:_POOLS])
     classes = tuple((big, count, code(name)) for big, count, name in class_rows(digest))
     yield from _table("Largest classes", ("bytes", "instances", "class"), classes[:_CLASSES])
     pauses = tuple((plain(name), plain(text)) for name, text in pause_rows(bundle))
     yield from _table("How long the application stood still for it", ("item", "pause"), pauses)
-    rest = tuple((plain(one.name), one.status, plain(one.why)) for one in missing(bundle))
+    rest = tuple((plain(names), status, plain(why)) for names, status, why in missing(bundle))
     yield from _table("Not taken", ("item", "", "why"), rest)
 
 

@@ -9,10 +9,10 @@ from jvmdiag.metrics.figure import Level, Metrics, Verdict
 from jvmdiag.report.cost import pause_text
 from jvmdiag.snapshot.busy import Pool
 from jvmdiag.snapshot.digest import Digest, same_top
-from jvmdiag.transfer.bundle import FAILED, INTERRUPTED, SKIPPED, TAKEN, Bundle, BundledItem
+from jvmdiag.transfer.bundle import FAILED, INTERRUPTED, SKIPPED, TAKEN, Bundle
 from jvmdiag.units import duration, size
 
-BUSY_SHOWN, POOLS_SHOWN, CLASSES_SHOWN = 12, 12, 12
+BUSY_SHOWN, POOLS_SHOWN, CLASSES_SHOWN = 12, 12, 10
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,15 @@ class VerdictRow:
 
 @dataclass(frozen=True)
 class BusyRow:
-    """`cpus` is its share of one CPU; `stands` whether every dump has it at the same frame."""
+    """`cpus` is its share of one CPU, `own` the innermost frame outside of the JDK where that is not `top`; `stands`
+    says whether every dump has it at the same frame."""
 
     cpus: float
     name: str
     tid: int
     state: str
     top: str
+    own: str
     stands: bool
 
 
@@ -57,14 +59,13 @@ def jvm_line(bundle: Bundle) -> str:
 
 
 def taken_line(bundle: Bundle) -> str:
-    """24 of 27 items in 16.2 s, by direct (attach protocol by this process); 1 failed, 2 skipped"""
+    """24 items in 16.2 s, by direct (attach protocol by this process); 1 failed, 2 skipped"""
     counts = [(len(bundle.having(status)), status) for status in (FAILED, INTERRUPTED, SKIPPED)]
     rest = ", ".join(f"{count} {status}" for count, status in counts if count)
     how = f"by {bundle.method} ({bundle.method_detail})" if bundle.method else "the JVM did not answer"
-    tail = f"; {rest}" if rest else ""
-    return (
-        f"{len(bundle.having(TAKEN))} of {len(bundle.items)} items in {duration(bundle.took_s)}, {how}{tail}"
-    )
+    # Its own pages cannot count themselves.
+    taken = sum(1 for item in bundle.having(TAKEN) if item.risk)
+    return f"{taken} items in {duration(bundle.took_s)}, {how}{f'; {rest}' if rest else ''}"
 
 
 def deadlock_line(digest: Digest) -> str:
@@ -102,7 +103,8 @@ def busy_rows(digest: Digest) -> Iterator[BusyRow]:
     """The busiest threads; empty where CPU times or dumps are missing."""
     for one in digest.busy[:BUSY_SHOWN]:
         name = one.name or "(in no thread dump)"
-        yield BusyRow(one.cpus, name, one.tid, one.state, one.top, same_top(digest.dumps, one.tid))
+        own = one.own if one.own != one.top else ""
+        yield BusyRow(one.cpus, name, one.tid, one.state, one.top, own, same_top(digest.dumps, one.tid))
 
 
 def pool_rows(digest: Digest) -> tuple[Pool, ...]:
@@ -121,12 +123,14 @@ def pause_rows(bundle: Bundle) -> Iterator[tuple[str, str]]:
             yield item.name, pause_text(item.pause, item.forecast)
 
 
-def missing(bundle: Bundle) -> tuple[BundledItem, ...]:
-    """What was not taken: what failed comes first."""
-    order = (FAILED, INTERRUPTED, SKIPPED)
-    return tuple(
-        sorted((i for i in bundle.items if i.status != TAKEN), key=lambda one: order.index(one.status))
-    )
+def missing(bundle: Bundle) -> Iterator[tuple[str, str, str]]:
+    """Names, status and reason of what was not taken: what failed first, and those of one reason together."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for status in (FAILED, INTERRUPTED, SKIPPED):
+        for item in bundle.having(status):
+            names.setdefault((status, item.why), []).append(item.name)
+    for (status, why), those in names.items():
+        yield ", ".join(those), status, why
 
 
 def class_rows(digest: Digest) -> Iterator[tuple[str, str, str]]:

@@ -24,13 +24,15 @@ class CpuTimes:
 @dataclass(frozen=True)
 class BusyThread:
     """`cpus` is how many CPUs it kept busy on average: 1.0 is one of them all the time. `state` and `top` are those of
-    the dump in which it was seen last; `name` is empty where no dump has it: one that ended, say."""
+    the dump in which it was seen last, `own` is the innermost frame outside of the JDK;
+    `name` is empty where no dump has it: one that ended, say."""
 
     tid: int
     cpus: float
     name: str
     state: str = ""
     top: str = ""
+    own: str = ""
 
 
 def parse_times(text: str) -> CpuTimes:
@@ -70,13 +72,14 @@ def busy_between(first: CpuTimes, last: CpuTimes, dumps: Sequence[Sequence[Stack
         # One that began meanwhile had nothing before.
         share = (cpu_s - first.cpu_s.get(tid, 0.0)) / seconds
         if share >= _BUSY_SHARE:
-            stack = known.get(tid)
-            found.append(
-                BusyThread(tid, share, stack.name, stack.state, stack.top)
-                if stack
-                else BusyThread(tid, share, "")
-            )
+            found.append(_busy(tid, share, known.get(tid)))
     return tuple(sorted(found, key=lambda one: one.cpus, reverse=True))
+
+
+def _busy(tid: int, cpus: float, stack: Stack | None) -> BusyThread:
+    if stack is None:
+        return BusyThread(tid, cpus, "")
+    return BusyThread(tid, cpus, stack.name, stack.state, stack.top, stack.own)
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ def busy_text(busy: Sequence[BusyThread], seconds: float) -> str:
     head = f"CPU by thread over {seconds:.1f} s, by /proc/PID/task/TID/stat; 100 % is one CPU\n\n  CPU %    TID  STATE"
     lines = [
         f"{one.cpus * 100:7.1f} {one.tid:6}  {one.state or '-':<22} {one.name or '(in no dump)'}"
-        + (f"\n{'':16}at {one.top}" if one.top else "")
+        + "".join(f"\n{'':16}at {frame}" for frame in dict.fromkeys((one.top, one.own)) if frame)
         for one in busy
     ]
     total = f"\n{sum(one.cpus for one in busy) * 100:7.1f}         in all"

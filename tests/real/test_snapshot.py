@@ -1,0 +1,290 @@
+"""Snapshots of real JVMs: loaded, stopped, closed to attach, seen by who may see little, and gone midway."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from docker.models.containers import Container
+
+from tests.real import load_generator
+from tests.real.containers import SshHost, home_of, left_behind, published_port, snapshot
+from tests.real.fixtures import RunContainer
+from tests.real.images import load
+from tests.real.jvmdiag import Run, Running, jvmdiag
+
+Shared = Callable[[str], Container]
+QUICKLY = ("--interval", "0.3")
+SECRET = "hunter2-in-a-property"
+
+
+def take(target: str, *options: str, home: Path, exit_code: int = 0) -> tuple[Path, dict[str, Any]]:
+    """The folder and its manifest, every sum of which was verified, in the folder and in the archive."""
+    run = jvmdiag("snapshot", target, "-o", str(home / "out"), "--json", *options, home=home)
+    assert run.exit_code == exit_code, run.err
+    return looked_at(run, home)
+
+
+def looked_at(run: Run, home: Path) -> tuple[Path, dict[str, Any]]:
+    folder = Path(run.document["folder"])
+    verified = jvmdiag("verify", str(folder), run.document["archive"], "--json", home=home)
+    assert verified.exit_code == 0, verified.err
+    assert [len(file["witnesses"]) for file in verified.document["files"]] == [len(taken(run.document))] * 2
+    return folder, json.loads((folder / "manifest.json").read_text())
+
+
+def taken(manifest: dict[str, Any]) -> set[str]:
+    return names(manifest, "taken")
+
+
+def names(manifest: dict[str, Any], status: str) -> set[str]:
+    return {item["name"] for item in manifest["items"] if item["status"] == status}
+
+
+def why(manifest: dict[str, Any], name: str) -> str:
+    [item] = [item for item in manifest["items"] if item["name"] == name]
+    return str(item["why"])
+
+
+@contextmanager
+def loaded(container: Container) -> Iterator[None]:
+    """Forty requests a second for as long as the context lasts."""
+    words = (load_generator.__file__, str(published_port(container)), "/", "40", "60")
+    process = subprocess.Popen([sys.executable, *map(str, words)], stdout=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def test_a_loaded_tomcat_on_a_jre_is_all_there(run_container: RunContainer, tmp_path: Path) -> None:
+    container = run_container("tomcat-jre", environment={"CATALINA_OPTS": f"-Dapp.password={SECRET}"})
+    container.exec_run(["touch", "/tmp/hs_err_pid7.log"])
+    before = snapshot(container)
+    with loaded(container):
+        folder, manifest = take(str(container.name), "--full", "--interval", "2", home=tmp_path)
+    assert left_behind(container, before) == []
+    assert names(manifest, "failed") == names(manifest, "interrupted") == set()
+    assert names(manifest, "skipped") == {"native memory", "/tmp/hs_err_pid7.log"}
+    assert {f"thread dump {n}" for n in (1, 2, 3)} | {"histogram", "vm info", "locks", "limits"} <= taken(
+        manifest
+    )
+    assert manifest["took_s"] > 4
+    # Permissions, from the first byte.
+    assert all(
+        stat.S_IMODE(p.stat().st_mode) == (0o700 if p.is_dir() else 0o600)
+        for p in (folder, *folder.rglob("*"))
+    )
+    # What the files say.
+    texts = {
+        path.relative_to(folder).as_posix(): path.read_text("utf-8", "replace")
+        for path in folder.rglob("*.*")
+        if path.is_file()
+    }
+    assert "http-nio-8080" in texts["thread-cpu.txt"]
+    assert "Max open files" in texts["limits.txt"]
+    assert (
+        "GET / HTTP/1.1"
+        in texts[next(name for name in texts if name.startswith("logs/tomcat-localhost_access_log"))]
+    )
+    assert "Server startup" in texts["logs/container.log"]
+    assert "/tmp/hs_err_pid7.log" in texts["found.txt"]
+    assert [name for name, text in texts.items() if SECRET in text and not name.startswith("logs/")] == []
+    assert "app.password=***" in texts["vm-system-properties.txt"]
+    assert "http-nio-8080-exec-" in texts["summary.md"] and "http-nio-8080-exec-" in texts["index.html"]
+
+
+def test_the_busy_thread_is_named_with_its_place_by_whoever_looks(
+    run_container: RunContainer, tmp_path: Path
+) -> None:
+    container = run_container("jvm17", command=load("--busy", "--deadlock"))
+    for view in ("host", "inside"):
+        folder, manifest = take(
+            str(container.name), "--light", "--view", view, "--interval", "1", home=tmp_path
+        )
+        busiest = (folder / "thread-cpu.txt").read_text().splitlines()[3:5]
+        assert "busy-1" in busiest[0] and "RUNNABLE" in busiest[0], view
+        assert float(busiest[0].split()[0]) > 20
+        assert "Load.spin" in busiest[1]
+        assert "DEADLOCK" in (folder / "summary.md").read_text()
+        assert {"histogram", "vm info", "native memory"} <= names(manifest, "skipped")
+        assert why(manifest, "histogram") == "not with --light"
+
+
+def test_of_a_stopped_jvm_there_is_what_it_need_not_say_itself(
+    run_container: RunContainer, tmp_path: Path
+) -> None:
+    container = run_container("tomcat-jre")
+    pid = int(container.attrs["State"]["Pid"])
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        folder, manifest = take(str(container.name), home=tmp_path, exit_code=65)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert names(manifest, "failed") == {"thread dump 1"}
+    assert "stopped (state T)" in why(manifest, "thread dump 1")
+    assert {
+        "metrics before",
+        "metrics after",
+        "limits",
+        "status",
+        "cgroup",
+        "files",
+        "container log",
+    } <= taken(manifest)
+    assert {"thread dump 2", "thread dump 3", "vm info", "histogram"} <= names(manifest, "skipped")
+    assert "see thread dump 1" in why(manifest, "histogram")
+    assert manifest["method"] == ""
+    assert "stopped" in (folder / "summary.md").read_text()
+
+
+def test_a_jvm_that_falls_silent_is_asked_once_more_and_no_more(
+    run_container: RunContainer, tmp_path: Path
+) -> None:
+    container = run_container("tomcat-jre")
+    pid = int(container.attrs["State"]["Pid"])
+    options = ("-o", str(tmp_path / "out"), "--json", "--interval", "1")
+    running = Running("snapshot", str(container.name), *options, home=tmp_path)
+    until_it_says(running, "thread dump 1")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        run = running.end()
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert run.exit_code == 65, run.err
+    _, manifest = looked_at(run, tmp_path)
+    [silent] = names(manifest, "failed")
+    assert "did not answer" in why(manifest, silent)
+    assert {"thread dump 1", "metrics after"} <= taken(manifest)
+    assert "not asked any more" in why(manifest, "histogram")
+    waited = [item["took_s"] for item in manifest["items"] if item["took_s"] > 4]
+    assert len(waited) == 1
+
+
+def until_it_says(running: Running, words: str) -> None:
+    """Returns when a line of its stderr has them."""
+    assert running.process.stderr
+    for line in running.process.stderr:
+        if words in line.decode():
+            return
+    raise AssertionError(f"it never said {words!r}")
+
+
+def test_a_jvm_that_is_closed_to_attach_gives_its_threads(
+    run_container: RunContainer, tmp_path: Path
+) -> None:
+    container = run_container("jvm17", command=load(java=("-XX:+DisableAttachMechanism",)))
+    _, manifest = take(str(container.name), *QUICKLY, home=tmp_path)
+    assert manifest["method"] == "quit"
+    assert {"thread dump 1", "thread dump 2", "thread dump 3", "thread cpu"} <= taken(manifest)
+    assert names(manifest, "failed") == set()
+    assert "-XX:+DisableAttachMechanism" in why(manifest, "histogram")
+
+
+def test_whoever_may_see_little_is_told_what(ssh_jre: SshHost, tmp_path: Path) -> None:
+    home = home_of(ssh_jre, tmp_path)
+    _, manifest = take(ssh_jre.target("plain"), *QUICKLY, home=home, exit_code=65)
+    assert "thread dump 1" in names(manifest, "failed")
+    assert "add --sudo" in why(manifest, "thread dump 1")
+    assert {"limits", "status", "cgroup", "files"} <= taken(manifest)
+    assert manifest["host_key_checked"] is True
+
+
+def test_over_ssh_with_sudo_it_is_all_there(ssh_jre: SshHost, tmp_path: Path) -> None:
+    home = home_of(ssh_jre, tmp_path)
+    before = snapshot(ssh_jre.container)
+    folder, manifest = take(ssh_jre.target("ops"), "--sudo", *QUICKLY, home=home)
+    assert left_behind(ssh_jre.container, before) == []
+    assert {"thread dump 3", "histogram", "mounts", "thread cpu"} <= taken(manifest)
+    assert any(path.name.startswith("tomcat-catalina") for path in (folder / "logs").iterdir())
+
+
+def test_of_a_container_that_is_killed_midway_there_is_what_came_before(
+    run_container: RunContainer, tmp_path: Path
+) -> None:
+    container = run_container("tomcat-jre")
+    options = ("-o", str(tmp_path / "out"), "--json", "--view", "inside", "--interval", "3")
+    running = Running("snapshot", str(container.name), *options, home=tmp_path)
+    until_it_says(running, "thread dump 1")
+    container.kill()
+    run = running.end()
+    assert run.exit_code == 65, run.err
+    folder, manifest = looked_at(run, tmp_path)
+    assert {"metrics before", "thread dump 1"} <= taken(manifest)
+    assert "ended while it was being looked at" in why(manifest, "histogram")
+    assert "exit code 137" in (folder / "summary.md").read_text()
+
+
+def test_an_interrupted_one_keeps_what_it_has_and_leaves_nothing(
+    run_container: RunContainer, tmp_path: Path
+) -> None:
+    container = run_container("tomcat-jre")
+    before = snapshot(container)
+    running = Running(
+        "snapshot", str(container.name), "-o", str(tmp_path / "out"), "--view", "inside", home=tmp_path
+    )
+    until_it_says(running, "thread dump 1")
+    running.signal(signal.SIGINT)
+    run = running.end()
+    assert run.exit_code == 130, run.err
+    assert left_behind(container, before) == []
+    [folder] = [path for path in (tmp_path / "out").iterdir() if path.is_dir()]
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["interrupted"] is True
+    assert "thread dump 1" in taken(manifest)
+    assert {"thread dump 2", "histogram", "metrics after"} <= names(manifest, "interrupted")
+    verified = jvmdiag("verify", str(folder), f"{folder}.tar.gz", home=tmp_path)
+    assert verified.exit_code == 0, verified.err
+
+
+def test_a_heap_dump_comes_with_its_own_preflight_and_verification(
+    run_container: RunContainer, tmp_path: Path
+) -> None:
+    container = run_container("jvm17")
+    before = snapshot(container)
+    name, options = str(container.name), ("--light", "--heap", *QUICKLY, "-n", "1")
+    _, manifest = take(name, *options, home=tmp_path)
+    assert "nobody is there to confirm it" in why(manifest, "heap dump")
+    folder, manifest = take(name, *options, "--yes", home=tmp_path)
+    [heap] = [item for item in manifest["items"] if item["name"] == "heap dump"]
+    assert heap["status"] == "taken" and heap["pause"]["seconds"] > 0
+    assert jvmdiag("verify", str(folder / heap["file"]), home=tmp_path).exit_code == 0
+    with tarfile.open(f"{folder}.tar.gz") as tar:
+        assert f"{folder.name}/{heap['file']}" in tar.getnames()
+    assert left_behind(container, before) == []
+
+
+def test_what_lies_there_is_fetched_on_request(shellless: Container, tmp_path: Path) -> None:
+    root = Path(f"/proc/{shellless.attrs['State']['Pid']}/root")
+    (root / "tmp/hs_err_pid3.log").write_text("# SIGSEGV\n")
+    try:
+        folder, manifest = take(str(shellless.name), "--light", "--fetch-found", "-n", "1", home=tmp_path)
+    finally:
+        (root / "tmp/hs_err_pid3.log").unlink()
+    assert "/tmp/hs_err_pid3.log" in taken(manifest)
+    assert (folder / "found/hs_err_pid3.log.gz").is_file()
+
+
+@pytest.mark.skipif(
+    not shutil.which("chromium"), reason="chromium is not installed: apt-get install chromium"
+)
+def test_a_browser_shows_its_page(shared: Shared, tmp_path: Path) -> None:
+    folder, _ = take(str(shared("jvm17").name), "--light", *QUICKLY, home=tmp_path)
+    options = ("--headless", "--no-sandbox", f"--user-data-dir={tmp_path / 'browser'}", "--dump-dom")
+    shown = subprocess.run(
+        ["chromium", *options, (folder / "index.html").as_uri()], capture_output=True, text=True, timeout=60
+    )
+    assert f"<title>Snapshot of docker://{shared('jvm17').name}" in shown.stdout
+    assert "Threads by CPU" in shown.stdout
