@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import stat
@@ -20,7 +21,7 @@ from docker.models.containers import Container
 
 from tests.real import load_generator
 from tests.real.containers import SshHost, home_of, left_behind, published_port, snapshot
-from tests.real.fixtures import RunContainer
+from tests.real.fixtures import RunContainer, cases
 from tests.real.images import load
 from tests.real.jvmdiag import Run, Running, jvmdiag
 
@@ -71,17 +72,20 @@ def loaded(container: Container) -> Iterator[None]:
 
 def test_a_loaded_tomcat_on_a_jre_is_all_there(run_container: RunContainer, tmp_path: Path) -> None:
     container = run_container("tomcat-jre", environment={"CATALINA_OPTS": f"-Dapp.password={SECRET}"})
-    container.exec_run(["touch", "/tmp/hs_err_pid7.log"])
+    log = "yes 0123456789 | head -c 3000000 >logs/big.log; touch /tmp/hs_err_pid7.log"
+    assert container.exec_run(["sh", "-c", log])[0] == 0
     before = snapshot(container)
     with loaded(container):
-        folder, manifest = take(str(container.name), "--full", "--interval", "2", home=tmp_path)
+        folder, manifest = take(
+            str(container.name), "--full", "--interval", "1", "--logs-mb", "1", home=tmp_path
+        )
     assert left_behind(container, before) == []
     assert names(manifest, "failed") == names(manifest, "interrupted") == set()
     assert names(manifest, "skipped") == {"native memory", "/tmp/hs_err_pid7.log"}
     assert {f"thread dump {n}" for n in (1, 2, 3)} | {"histogram", "vm info", "locks", "limits"} <= taken(
         manifest
     )
-    assert manifest["took_s"] > 4
+    assert manifest["took_s"] > 2
     # Permissions, from the first byte.
     assert all(
         stat.S_IMODE(p.stat().st_mode) == (0o700 if p.is_dir() else 0o600)
@@ -95,10 +99,10 @@ def test_a_loaded_tomcat_on_a_jre_is_all_there(run_container: RunContainer, tmp_
     }
     assert "http-nio-8080" in texts["thread-cpu.txt"]
     assert "Max open files" in texts["limits.txt"]
-    assert (
-        "GET / HTTP/1.1"
-        in texts[next(name for name in texts if name.startswith("logs/tomcat-localhost_access_log"))]
-    )
+    # Behind /proc/PID/root the directory of its logs is a link out of there.
+    big = texts["logs/tomcat-big.log"]
+    assert big.startswith("0123456789\n") and 1_000_000 - 11 <= len(big) <= 1_000_000
+    assert any(name.startswith("logs/tomcat-catalina") for name in texts)
     assert "Server startup" in texts["logs/container.log"]
     assert "/tmp/hs_err_pid7.log" in texts["found.txt"]
     assert [name for name, text in texts.items() if SECRET in text and not name.startswith("logs/")] == []
@@ -106,27 +110,29 @@ def test_a_loaded_tomcat_on_a_jre_is_all_there(run_container: RunContainer, tmp_
     assert "http-nio-8080-exec-" in texts["summary.md"] and "http-nio-8080-exec-" in texts["index.html"]
 
 
+@pytest.mark.parametrize("view", cases("host", long=("inside",)))
 def test_the_busy_thread_is_named_with_its_place_by_whoever_looks(
-    run_container: RunContainer, tmp_path: Path
+    run_container: RunContainer, view: str, tmp_path: Path
 ) -> None:
     container = run_container("jvm17", command=load("--busy", "--deadlock"))
-    for view in ("host", "inside"):
-        folder, manifest = take(
-            str(container.name), "--light", "--view", view, "--interval", "1", home=tmp_path
-        )
-        busiest = (folder / "thread-cpu.txt").read_text().splitlines()[3:5]
-        assert "busy-1" in busiest[0] and "RUNNABLE" in busiest[0], view
-        assert float(busiest[0].split()[0]) > 20
-        assert "Load.spin" in busiest[1]
-        assert "DEADLOCK" in (folder / "summary.md").read_text()
-        assert {"histogram", "vm info", "native memory"} <= names(manifest, "skipped")
-        assert why(manifest, "histogram") == "not with --light"
+    folder, manifest = take(str(container.name), "--light", "--view", view, "--interval", "1", home=tmp_path)
+    head, _, _, busiest, where = (folder / "thread-cpu.txt").read_text().splitlines()[:5]
+    assert "busy-1" in busiest and "RUNNABLE" in busiest
+    assert "Load.spin" in where
+    # HotSpot's own count stands in its dumps.
+    dumps = [(folder / f"thread-dump-{n}.txt").read_text() for n in (1, 3)]
+    first, last = (float(re.findall(r'^"busy-1" .* cpu=([\d.]+)ms', dump, re.M)[0]) for dump in dumps)
+    seconds = float(re.findall(r"over ([\d.]+) s", head)[0])
+    assert float(busiest.split()[0]) == pytest.approx((last - first) / seconds / 10, rel=0.3, abs=5)
+    assert "DEADLOCK" in (folder / "summary.md").read_text()
+    assert {"histogram", "vm info", "native memory"} <= names(manifest, "skipped")
+    assert why(manifest, "histogram") == "not with --light"
 
 
 def test_of_a_stopped_jvm_there_is_what_it_need_not_say_itself(
     run_container: RunContainer, tmp_path: Path
 ) -> None:
-    container = run_container("tomcat-jre")
+    container = run_container("jvm17")
     pid = int(container.attrs["State"]["Pid"])
     os.kill(pid, signal.SIGSTOP)
     try:
@@ -153,7 +159,7 @@ def test_of_a_stopped_jvm_there_is_what_it_need_not_say_itself(
 def test_a_jvm_that_falls_silent_is_asked_once_more_and_no_more(
     run_container: RunContainer, tmp_path: Path
 ) -> None:
-    container = run_container("tomcat-jre")
+    container = run_container("jvm17")
     pid = int(container.attrs["State"]["Pid"])
     options = ("-o", str(tmp_path / "out"), "--json", "--interval", "1")
     running = Running("snapshot", str(container.name), *options, home=tmp_path)
@@ -169,8 +175,7 @@ def test_a_jvm_that_falls_silent_is_asked_once_more_and_no_more(
     assert "did not answer" in why(manifest, silent)
     assert {"thread dump 1", "metrics after"} <= taken(manifest)
     assert "not asked any more" in why(manifest, "histogram")
-    waited = [item["took_s"] for item in manifest["items"] if item["took_s"] > 4]
-    assert len(waited) == 1
+    assert len([item for item in manifest["items"] if item["took_s"] > 4.5]) == 1
 
 
 def until_it_says(running: Running, words: str) -> None:
@@ -214,7 +219,7 @@ def test_over_ssh_with_sudo_it_is_all_there(ssh_jre: SshHost, tmp_path: Path) ->
 def test_of_a_container_that_is_killed_midway_there_is_what_came_before(
     run_container: RunContainer, tmp_path: Path
 ) -> None:
-    container = run_container("tomcat-jre")
+    container = run_container("jvm17")
     options = ("-o", str(tmp_path / "out"), "--json", "--view", "inside", "--interval", "3")
     running = Running("snapshot", str(container.name), *options, home=tmp_path)
     until_it_says(running, "thread dump 1")
@@ -230,7 +235,7 @@ def test_of_a_container_that_is_killed_midway_there_is_what_came_before(
 def test_an_interrupted_one_keeps_what_it_has_and_leaves_nothing(
     run_container: RunContainer, tmp_path: Path
 ) -> None:
-    container = run_container("tomcat-jre")
+    container = run_container("jvm17")
     before = snapshot(container)
     running = Running(
         "snapshot", str(container.name), "-o", str(tmp_path / "out"), "--view", "inside", home=tmp_path
