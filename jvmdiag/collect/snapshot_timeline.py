@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from jvmdiag.attach.rung import Reach, Speaker
 from jvmdiag.capture.histogram import parse_histogram
 from jvmdiag.collect.metrics import Watched, take_metrics
+from jvmdiag.collect.servers import Servers, ServersRequest
 from jvmdiag.collect.snapshot_run import Made, Run
 from jvmdiag.errors import CommandRefused, JvmdiagError
 from jvmdiag.hosts.place import ContainerPlace
@@ -114,8 +116,12 @@ class Timeline:
         return self._made(f"metrics {when}", f"metrics-{when}.json", partial(self._figures, when), about)
 
     def _figures(self, when: str) -> Taken:
-        at = self.run.at
-        metrics = take_metrics(Watched(at.scene.place.name, at.reach, at.scene.jvm))
+        scene, reach = self.run.at.scene, self.run.at.reach
+        # Before, nobody knows yet whether the JVM answers; once it did, it may say which threads of Tomcat are busy.
+        request = ServersRequest(threads=bool(self.digest.dumps) and not self.run.mute)
+        with ExitStack() as stack:
+            servers = Servers(scene.inside, scene, request, stack)
+            metrics = take_metrics(Watched(scene.place.name, reach, scene.jvm, servers))
         if self.redact:
             metrics = without_thread_names(metrics)
         setattr(self.digest, when, metrics)
