@@ -36,10 +36,15 @@ def survey(scene: Scene, line: str, method: str | None = None) -> tuple[Step, ..
     return tuple(_steps(scene, line, method))
 
 
-def _steps(scene: Scene, line: str, method: str | None) -> Iterator[Step]:
-    """One after the other: a rung that is not reached asks the engine nothing."""
+def check_method(method: str | None) -> None:
+    """Raises BadRequest for a --method that is none."""
     if method is not None and method not in NAMES:
         raise BadRequest(f"no method {method!r}", advice=f"a method is one of: {', '.join(NAMES)}")
+
+
+def _steps(scene: Scene, line: str, method: str | None) -> Iterator[Step]:
+    """One after the other: a rung that is not reached asks the engine nothing."""
+    check_method(method)
     for rung in LADDER:
         if method in (None, rung.name):
             yield Step(rung, rung.probe(scene, line))

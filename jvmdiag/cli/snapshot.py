@@ -63,7 +63,7 @@ def command(
     """
     from jvmdiag.cli.progress import progress_of
     from jvmdiag.collect.snapshot import SnapshotRequest, take_snapshot
-    from jvmdiag.errors import BadRequest, SnapshotPartial
+    from jvmdiag.errors import BadRequest
     from jvmdiag.report.snapshot import PAGES, snapshot_document, snapshot_text
     from jvmdiag.snapshot.item import Risk
 
@@ -77,9 +77,5 @@ def command(
         taken = take_snapshot(way.job, request, way.journal, progress, PAGES)
     way.console.result(snapshot_document(taken) if way.json else str(taken.folder))
     way.console.say(snapshot_text(taken))
-    if failed := taken.bundle.having("failed"):
-        raise SnapshotPartial(
-            "the snapshot stands, and not all of it could be taken",
-            why=f"failed: {', '.join(item.name for item in failed)}",
-            advice=f"what each said is in {taken.folder / 'summary.md'}",
-        )
+    if taken.fault:
+        raise taken.fault

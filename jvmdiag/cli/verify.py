@@ -14,13 +14,17 @@ EXAMPLE = """\b
 Examples:
   jvmdiag verify web-heap-20260301T120000.250Z.hprof.gz
   jvmdiag verify *.hprof
+  jvmdiag verify web-snapshot-20260301T120000.250Z
   jvmdiag verify web-heap-20260301T120000.250Z.hprof.gz.age --identity key.txt
 """
 
 
 def command(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE", help="Dumps, ours or other tools'.", show_default=False)
+        list[Path],
+        typer.Argument(
+            metavar="FILE", help="Dumps, ours or other tools', and snapshots.", show_default=False
+        ),
     ],
     identity: Annotated[
         list[Path] | None,
@@ -34,7 +38,7 @@ def command(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Say whether dumps are whole: hash against the manifest, codec, structure.
+    """Say whether dumps are whole: hash against the manifest, codec, structure. Of a snapshot, every file of it.
 
     Works on dumps that other tools made: .hprof, .hprof.gz, .hprof.zst, thread dumps. What is encrypted (.age) is
     opened with --identity; without it the stored size and sum are compared with the manifest.

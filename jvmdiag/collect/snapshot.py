@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from jvmdiag.attach.rung import Scene
+from jvmdiag.capture.choose import check_method
 from jvmdiag.collect.heap_request import HeapDumpRequest
 from jvmdiag.collect.job import Job, Journal, Progress, file_name, now
 from jvmdiag.collect.price import NO_TERMS, Terms
@@ -17,13 +18,13 @@ from jvmdiag.collect.scene import open_scene
 from jvmdiag.collect.snapshot_more import fetch_found, not_fetched, not_yet, take_heap
 from jvmdiag.collect.snapshot_run import Run, where
 from jvmdiag.collect.snapshot_timeline import Timeline
-from jvmdiag.errors import BadRequest, JvmdiagError
+from jvmdiag.errors import BadRequest, JvmdiagError, SnapshotPartial
 from jvmdiag.jvm.options import mask_option
 from jvmdiag.metrics.figure import Metrics
 from jvmdiag.model import LeftBehind
 from jvmdiag.snapshot.digest import Digest
 from jvmdiag.snapshot.item import Risk
-from jvmdiag.transfer.bundle import TAKEN, Bundle, BundledItem, Folder, write_archive
+from jvmdiag.transfer.bundle import FAILED, TAKEN, Bundle, BundledItem, Folder, write_archive
 from jvmdiag.transfer.manifest import jvm_facts, utc
 from jvmdiag.transfer.sink import private_directory
 
@@ -79,6 +80,18 @@ class SnapshotTaken:
     bundle: Bundle
     digest: Digest
 
+    @property
+    def fault(self) -> SnapshotPartial | None:
+        """What whoever asked for it has to know, where not all of it could be taken."""
+        failed = ", ".join(item.name for item in self.bundle.having(FAILED))
+        if not failed:
+            return None
+        return SnapshotPartial(
+            "the snapshot stands, and not all of it could be taken",
+            why=f"failed: {failed}",
+            advice=f"what each said is in {self.folder / 'summary.md'}",
+        )
+
 
 def take_snapshot(
     job: Job,
@@ -91,6 +104,7 @@ def take_snapshot(
 
     Raises what opening the scene raises, and RoomError where the folder itself cannot be written.
     """
+    check_method(job.method)
     private_directory(job.output)
     snapshot: _Snapshot | None = None
     started, clock = now(), time.monotonic()

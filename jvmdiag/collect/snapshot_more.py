@@ -27,7 +27,13 @@ _DELETED = " (deleted)"
 def not_fetched(found: tuple[Found, ...]) -> Iterator[BundledItem]:
     """An entry for each file that was listed and not brought here."""
     for one in found:
-        yield BundledItem(name=one.path, about=one.kind.value, status=SKIPPED, why="only with --fetch-found")
+        yield BundledItem(
+            name=one.path,
+            about=one.kind.value,
+            risk=_ASKED_FOR,
+            status=SKIPPED,
+            why="only with --fetch-found",
+        )
 
 
 def fetch_found(run: Run, job: Job, found: tuple[Found, ...], journal: Journal, progress: Progress) -> None:

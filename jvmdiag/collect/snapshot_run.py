@@ -47,10 +47,11 @@ class Made(Item):
 
 def where(job: Job, scene: Scene, *, redact: bool) -> At:
     """A JVM whose files are not for this user to read shows what it shows to everybody."""
-    reach = reach_of(scene.view, scene.jvm)
-    if not scene.jvm.readable:
-        reach = Reach(scene.view.host, "", None, scene.jvm.pid)
-    return At(scene, reach, ThreadNames() if redact else None)
+    jvm, reach = scene.jvm, reach_of(scene.view, scene.jvm)
+    if not jvm.readable:
+        reach = Reach(scene.view.host, "", None, jvm.pid)
+    files = replace(reach, user=jvm.owner) if jvm.readable else reach
+    return At(scene, reach, files, ThreadNames() if redact else None)
 
 
 @dataclass

@@ -13,7 +13,7 @@ from jvmdiag.capture.histogram import parse_histogram
 from jvmdiag.collect.metrics import Watched, take_metrics
 from jvmdiag.collect.servers import Servers, ServersRequest
 from jvmdiag.collect.snapshot_run import Made, Run
-from jvmdiag.errors import CommandRefused, JvmdiagError
+from jvmdiag.errors import CommandRefused, JvmdiagError, SudoRefused
 from jvmdiag.hosts.place import ContainerPlace
 from jvmdiag.metrics.figure import Figure, Metrics
 from jvmdiag.model import Owner
@@ -27,7 +27,7 @@ from jvmdiag.snapshot.logs import container_log, log_items
 
 _ROOT = Owner(0, 0)
 _TIMES_TIMEOUT_S = 10.0
-_NO_LOGS = "a log may hold anything: --redact leaves it out"
+_BEFORE = "before"
 
 
 @dataclass
@@ -55,7 +55,7 @@ class Timeline:
         """Raises KeyboardInterrupt alone."""
         run = self.run
         before, listing, after = (
-            self._metrics("before"),
+            self._metrics(_BEFORE),
             self._made("files", "found.txt", self._listed),
             self._metrics("after"),
         )
@@ -124,17 +124,20 @@ class Timeline:
             metrics = take_metrics(Watched(scene.place.name, reach, scene.jvm, servers))
         if self.redact:
             metrics = without_thread_names(metrics)
-        setattr(self.digest, when, metrics)
+        if when == _BEFORE:
+            self.digest.before = metrics
+        else:
+            self.digest.after = metrics
         return Taken(self.shown(metrics).encode())
 
     def _listed(self) -> Taken:
         at = self.run.at
         jvm = at.scene.jvm
         if jvm.readable:
-            self.lying = look_around(at.reach, jvm.pid, words_for(jvm))
+            self.lying = look_around(at.files, jvm.pid, words_for(jvm))
         else:
             # Its options are not known, nor its working directory.
-            self.lying = look_around(at.reach, jvm.pid, ("dump:/tmp",))
+            self.lying = look_around(at.files, jvm.pid, ("dump:/tmp",))
         self.apache = self._apache()
         return Taken(
             found_text(
@@ -146,7 +149,7 @@ class Timeline:
         """Its logs are those of another user; a container without a shell has none."""
         try:
             return look_around(self._whole, 0, [f"log:{one}" for one in APACHE_DIRECTORIES])
-        except (CommandRefused, TimeoutError):
+        except (CommandRefused, SudoRefused, TimeoutError):
             return Lying()
 
     @property
@@ -158,20 +161,34 @@ class Timeline:
 
     def _plan_logs(self) -> None:
         most, at = self.logs_bytes, self.run.at
-        logs = [
-            *log_items(self.lying.logs, at.reach, most, of="tomcat"),
-            *log_items(self.apache.logs, self._whole, most, of="apache"),
-            *((container_log(most),) if isinstance(at.scene.place, ContainerPlace) else ()),
-        ]
-        if self.redact:
-            logs = [self._made("logs", "logs", self._no_logs)]
-        elif not most:
-            logs = []
+        if self.redact or not most:
+            why = "a log may hold anything: --redact leaves it out" if self.redact else "--logs-mb 0"
+            logs: list[Item] = [self._none("logs", why)]
+        else:
+            logs = [
+                *(
+                    log_items(self.lying.logs, at.files, most, of="tomcat")
+                    or [self._none("tomcat logs", _no_log(self.lying))]
+                ),
+                *(
+                    log_items(self.apache.logs, self._whole, most, of="apache")
+                    or [self._none("apache logs", _no_log(self.apache))]
+                ),
+                *([container_log(most)] if isinstance(at.scene.place, ContainerPlace) else []),
+            ]
         self._quick += logs
         self.run.plan(logs)
 
-    def _no_logs(self) -> Taken:
-        raise NotTaken(_NO_LOGS)
+    def _none(self, name: str, why: str) -> Made:
+        def how() -> Taken:
+            raise NotTaken(why)
+
+        return self._made(name, name, how)
+
+
+def _no_log(lying: Lying) -> str:
+    closed = f"; not for this user to read: {', '.join(lying.closed)}" if lying.closed else ""
+    return f"none was found that is open or was written to within a day{closed}"
 
 
 def without_thread_names(metrics: Metrics) -> Metrics:

@@ -113,7 +113,7 @@ QUICK = (
         "system properties", "vm-system-properties.txt", Risk.LIGHT, 5.0, "masked", "VM.system_properties"
     ),
     Command(
-        "heap", "gc-heap-info.txt", Risk.LIGHT, 5.0, "its heap by generations or regions", "GC.heap_info"
+        "heap info", "gc-heap-info.txt", Risk.LIGHT, 5.0, "its heap by generations or regions", "GC.heap_info"
     ),
 )
 # Taken behind the thread dumps, and in this order.

@@ -45,13 +45,16 @@ class Taken:
 
 @dataclass
 class At:
-    """Where the items are taken: the JVM of `scene`, its files by `reach`, its mouth by `speaker`, where it has one.
+    """Where the items are taken: the JVM of `scene`, what the kernel says of it by `reach`, its files by `files`, its
+    mouth by `speaker`, where it has one.
 
+    `files` reads as the JVM's own user: what has a name in its mount namespace may be exchanged by it at any time.
     `names` replaces the names of threads, where they are not to be kept.
     """
 
     scene: Scene
     reach: Reach
+    files: Reach
     names: ThreadNames | None = None
     speaker: Speaker | None = None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jvmdiag.attach.rung import Reach
@@ -59,16 +59,15 @@ class ContainerLog(Item):
         return Taken(_from_a_line(data[-self.most_bytes :]) if cut else data, part)
 
 
-def log_items(found: Sequence[Found], reach: Reach, most_bytes: int, *, of: str) -> Iterator[Item]:
+def log_items(found: Sequence[Found], reach: Reach, most_bytes: int, *, of: str) -> list[Item]:
     """An item for each log that was written to within a day or is open; a dozen at most, the last written first."""
     taken: set[str] = set()
-    for one in found:
-        if len(taken) == _MOST_FILES or (one.descriptor is None and one.age_s > _DAY_S):
-            continue
-        name = _free_name(_PLAIN.sub("_", one.name), taken)
-        yield Log(
-            f"{of} log {name}", f"logs/{of}-{name}", Risk.LIGHT, _TIMEOUT_S, one.path, one, reach, most_bytes
-        )
+    fresh = [one for one in found if one.descriptor is not None or one.age_s <= _DAY_S]
+    named = [(one, _free_name(_PLAIN.sub("_", one.name), taken)) for one in fresh[:_MOST_FILES]]
+    return [
+        Log(f"{of} log {name}", f"logs/{of}-{name}", Risk.LIGHT, _TIMEOUT_S, one.path, one, reach, most_bytes)
+        for one, name in named
+    ]
 
 
 def _free_name(name: str, taken: set[str]) -> str:

@@ -1,0 +1,126 @@
+"""What lies around a JVM: the script on real directories, the options that name others, the kinds of files."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from jvmdiag.attach.rung import Reach
+from jvmdiag.errors import CommandRefused
+from jvmdiag.hosts.local import LocalHost
+from jvmdiag.snapshot.found import Kind, Lying, found_text, look_around, parse_found, words_for
+from jvmdiag.snapshot.kernel import run_script
+from tests.unit.jvm.probe_case import the_jvm_of
+
+here = pytest.mark.skipif(sys.platform != "linux", reason="the script is for targets, which run Linux")
+TOMCAT = the_jvm_of("tomcat-inside")
+
+
+def around(prefix: Path | str, *words: str) -> Lying:
+    return look_around(Reach(LocalHost(), str(prefix), None), os.getpid(), words)
+
+
+@here
+def test_what_is_left_and_what_is_logged_is_found_by_name_and_by_descriptor(tmp_path: Path) -> None:
+    for name in ("hs_err_pid1.log", "a.hprof", "b.jfr", "gc.log.0", "notes.md", "server.log"):
+        (tmp_path / name).write_text("1234567")
+    (tmp_path / "dir.hprof").mkdir()
+    (tmp_path / "pipe.hprof").unlink(missing_ok=True)
+    os.mkfifo(tmp_path / "pipe.hprof")
+    with (tmp_path / "open one.log").open("w") as opened:
+        found = around("", f"dump:{tmp_path}")
+        assert {(one.name, one.kind) for one in found.left} >= {
+            ("hs_err_pid1.log", Kind.ERROR_FILE),
+            ("a.hprof", Kind.HEAP_DUMP),
+            ("b.jfr", Kind.RECORDING),
+            ("gc.log.0", Kind.GC_LOG),
+        }
+        names = {one.name for one in found.files}
+        assert not names & {"notes.md", "server.log", "dir.hprof", "pipe.hprof"}
+        [log] = [one for one in found.logs if one.name == "open one.log"]
+        assert log.descriptor == opened.fileno()
+    assert "server.log" in {one.name for one in around("", f"log:{tmp_path}").logs}
+
+
+@here
+def test_links_lead_where_the_jvm_would_be_led_and_never_out_of_its_root(tmp_path: Path) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    for directory in (root / "var/log/tomcat", root / "var/lib/tomcat", outside):
+        directory.mkdir(parents=True)
+    (outside / "secret.log").write_text("not for you")
+    (root / "var/log/tomcat/catalina.log").write_text("inside")
+    (root / "var/lib/tomcat/logs").symlink_to("/var/log/tomcat")
+    (root / "var/lib/tomcat/up").symlink_to("../../../../../../../../var/log/tomcat")
+    (root / "var/lib/tomcat/out").symlink_to(str(outside))
+    (root / "var/lib/tomcat/round").symlink_to("round")
+    for name in ("logs", "up"):
+        [log] = [one for one in around(root, f"log:/var/lib/tomcat/{name}").logs if one.descriptor is None]
+        assert log.path == "/var/log/tomcat/catalina.log"
+    for name in ("out", "round"):
+        assert not [one for one in around(root, f"log:/var/lib/tomcat/{name}").logs if one.descriptor is None]
+
+
+@here
+def test_the_end_of_a_log_is_read_inside_of_that_root_too(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    (root / "logs").mkdir(parents=True)
+    (root / "logs/a b.log").write_text("0123456789")
+    (tmp_path / "secret").write_text("not for you")
+    (root / "logs/link.log").symlink_to("/logs/a b.log")
+    (root / "logs/out.log").symlink_to(str(tmp_path / "secret"))
+    reach = Reach(LocalHost(), str(root), None)
+    for name in ("a b.log", "link.log"):
+        assert run_script(reach, "tail.sh", (reach.prefix, f"/logs/{name}", "4"), 10) == b"6789"
+    with pytest.raises(CommandRefused):
+        run_script(reach, "tail.sh", (reach.prefix, "/logs/out.log", "4"), 10)
+
+
+@here
+@pytest.mark.skipif(os.geteuid() != 0, reason="nothing is closed to nobody but root")
+def test_a_directory_that_is_closed_is_named(tmp_path: Path) -> None:
+    closed = tmp_path / "apache2"
+    closed.mkdir(mode=0o700)
+    for directory in (tmp_path, *tmp_path.parents[:2]):
+        directory.chmod(0o755)
+    found = look_around(Reach(LocalHost(), "", replace(TOMCAT, pid=1).owner), 0, [f"log:{closed}"])
+    assert found.closed == (str(closed),)
+    assert "not for this user to read" in found_text(found)
+
+
+def test_the_options_say_where_else_to_look() -> None:
+    options = (
+        "-Dcatalina.base=/srv/tc",
+        "-XX:HeapDumpPath=/dumps/oom.hprof",
+        "-XX:ErrorFile=/var/crash/hs_err_%p.log",
+        "-Xlog:gc*,safepoint:file=/var/gc/gc.log:time:filecount=5",
+        "-Xlog:gc*:stderr",
+        "-Xlog:gc",
+        "-Xloggc:old/gc.log",
+        "-XX:StartFlightRecording=duration=60s,filename=/rec/a.jfr",
+        "-XX:FlightRecorderOptions=repository=/repo",
+    )
+    words = words_for(replace(TOMCAT, options=options, cwd="/work"))
+    assert words[:2] == ("dump:/tmp", "dump:/work")
+    wanted = {"/dumps", "/var/crash", "/var/gc", "/work/old", "/rec", "/repo"}
+    assert {f"dump:{one}" for one in wanted} <= set(words)
+    assert "log:/srv/tc/logs" in words
+    assert not any("stderr" in word for word in words)
+
+
+def test_a_listing_that_was_cut_is_none() -> None:
+    with pytest.raises(CommandRefused, match="to its end"):
+        parse_found("now 10\n")
+
+
+def test_a_name_that_holds_a_line_of_its_own_is_no_second_file() -> None:
+    text = "now 10\nthere - 81a4 5 7 /root/tmp/a.hprof\nthere - 41ed 5 7 /root/tmp/dir.hprof\ngarbage\nend\n"
+    [found] = parse_found(text, "/root").files
+    assert (found.path, found.size_bytes, found.age_s, found.descriptor) == ("/tmp/a.hprof", 7, 5.0, None)
+
+
+def test_nothing_found_is_said() -> None:
+    assert found_text(Lying()) == "nothing was found\n"
