@@ -67,6 +67,19 @@ def pid_of(container: Container) -> int:
     return int(container.attrs["State"]["Pid"])
 
 
+def number_in(pattern: str, text: str) -> int:
+    found = re.search(pattern, text, re.MULTILINE)
+    assert found, text
+    return int(found[1])
+
+
+def stats_of(container: Container) -> dict[str, Any]:
+    """What the engine counts of it."""
+    stats = container.stats(stream=False)
+    assert isinstance(stats, dict)
+    return stats
+
+
 def entries(directory: str) -> int:
     return sum(1 for _ in Path(directory).iterdir())
 
@@ -113,11 +126,11 @@ def test_cpu_is_that_of_the_machine_and_its_quota_that_of_the_container(seen: Sh
 
 
 def test_the_jvm_uses_what_the_engine_says_of_its_container(busy: Container, tmp_path: Path) -> None:
-    first = busy.stats(stream=False)["cpu_stats"]
+    first = stats_of(busy)["cpu_stats"]
     started = time.monotonic()
     shown = metrics(str(busy.name), "--interval", "3", home=tmp_path)
     took = time.monotonic() - started
-    last = busy.stats(stream=False)["cpu_stats"]
+    last = stats_of(busy)["cpu_stats"]
     own = (last["cpu_usage"]["total_usage"] - first["cpu_usage"]["total_usage"]) / 1e9 / took
     assert shown.one("cpu.jvm") == pytest.approx(own, rel=0.5, abs=0.1)
     assert 0 < shown.one("cpu.jvm") <= QUOTA_CPUS * 1.2
@@ -141,12 +154,12 @@ def test_the_threads_that_take_the_cpu_are_those_of_a_thread_dump(
 
 def test_memory_is_what_the_engine_and_the_kernel_say_elsewhere(seen: Shown, busy: Container) -> None:
     assert seen.one("memory.total") == os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    stats = busy.stats(stream=False)["memory_stats"]
+    stats = stats_of(busy)["memory_stats"]
     inactive = stats["stats"].get("total_inactive_file", stats["stats"].get("inactive_file", 0))
     assert seen.one("memory.cgroup.limit") == stats["limit"] == MEMORY
     assert seen.one("memory.cgroup.used") == pytest.approx(stats["usage"] - inactive, rel=0.2)
     rollup = Path(f"/proc/{pid_of(busy)}/smaps_rollup").read_text()
-    resident = int(re.search(r"^Rss: +(\d+) kB", rollup, re.MULTILINE)[1]) * 1024  # type: ignore[index]
+    resident = number_in(r"^Rss: +(\d+) kB", rollup) * 1024
     assert seen.one("memory.jvm.resident") == pytest.approx(resident, rel=0.1)
 
 
@@ -165,9 +178,7 @@ def test_limits_are_those_that_were_given(seen: Shown, busy: Container) -> None:
     assert said[1] == "1024"
     assert seen.one("limit.files.used") == pytest.approx(entries(f"/proc/{pid_of(busy)}/fd"), abs=2)
     assert seen.one("limit.cgroup.pids.limit") == PIDS
-    assert seen.one("limit.cgroup.pids.used") == pytest.approx(
-        busy.stats(stream=False)["pids_stats"]["current"], abs=2
-    )
+    assert seen.one("limit.cgroup.pids.used") == pytest.approx(stats_of(busy)["pids_stats"]["current"], abs=2)
     assert seen.one("limit.processes.used") == pytest.approx(entries(f"/proc/{pid_of(busy)}/task"), abs=2)
     assert seen.verdict("limits").startswith("1,024 open files are little for a server")
 
@@ -267,7 +278,7 @@ def test_traffic_is_what_ip_and_nstat_count_in_its_namespace(tomcat_jre: Contain
         [eth0] = [
             one for one in json.loads(within(tomcat_jre, "ip", "-s", "-j", "link")) if one["ifname"] == "eth0"
         ]
-        sent = int(re.search(r"TcpOutSegs +(\d+)", within(tomcat_jre, "nstat", "-asz", "TcpOutSegs"))[1])  # type: ignore[index]
+        sent = number_in(r"TcpOutSegs +(\d+)", within(tomcat_jre, "nstat", "-asz", "TcpOutSegs"))
         return eth0["stats64"]["rx"]["bytes"], eth0["stats64"]["tx"]["bytes"], sent
 
     with asked_again_and_again(tomcat_jre):
@@ -311,9 +322,7 @@ def test_lost_packets_are_seen_as_retransmits(run_container: RunContainer, tmp_p
         shown = metrics(str(container.name), "--interval", "4", home=tmp_path)
         counted = within(container, "nstat", "-asz", "TcpRetransSegs", "TcpOutSegs")
         within(container, "iptables", "-D", "OUTPUT", *rule)
-    retransmitted, sent = (
-        int(re.search(rf"{name} +(\d+)", counted)[1]) for name in ("TcpRetransSegs", "TcpOutSegs")
-    )  # type: ignore[index]
+    retransmitted, sent = (number_in(rf"{name} +(\d+)", counted) for name in ("TcpRetransSegs", "TcpOutSegs"))
     assert retransmitted > 5
     assert shown.one("tcp.retransmit_share") > 0.02
     assert shown.one("tcp.retransmit_share_since_boot") == pytest.approx(retransmitted / sent, rel=0.5)
