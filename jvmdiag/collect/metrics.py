@@ -56,8 +56,7 @@ class Watched:
         """Raises JvmGone where the JVM is not there any more, and what running a command raises."""
         jvm = self.jvm
         points = points_of(jvm.mounts) if jvm else ("/",)
-        pid, perfdata = (jvm.pid, jvm.perfdata) if jvm else (None, None)
-        look = take_look(self.reach, pid, perfdata, points, slow=slow)
+        look = take_look(self.reach, jvm, points, slow=slow)
         if jvm and look.stat[19:20] != (str(jvm.start_ticks),):
             raise JvmGone(f"the JVM {jvm.pid} of {self.name} ended while it was being looked at")
         return look

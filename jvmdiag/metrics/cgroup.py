@@ -79,7 +79,7 @@ class Limited:
 
 
 def memory_of(look: Look) -> Limited | None:
-    """By the tightest group: the one with the least room. Page cache that can be dropped at once is not counted as use."""
+    """By the group with the least room. Page cache that can be dropped at once is not counted as use."""
     counts = _counts(look, "memory.stat")
     dropped = counts.get("total_inactive_file", counts.get("inactive_file", 0))
     return _tightest(

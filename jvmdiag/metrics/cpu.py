@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from jvmdiag.metrics.catalogue import Described
 from jvmdiag.metrics.cgroup import cpu_quota, throttled
 from jvmdiag.metrics.figure import Figure, Group, figure, flat, maybe, present
 from jvmdiag.metrics.look import TICKS_PER_S, Look
@@ -18,112 +17,6 @@ _THREADS_SHOWN = 10
 # user nice system idle iowait irq softirq steal; guest time is part of user time.
 _STATES = {"user": (0, 1), "system": (2, 5, 6), "idle": (3,), "iowait": (4,), "steal": (7,)}
 _OF_TIME = "its ticks between the two looks / all ticks between them"
-DESCRIBED = (
-    Described(
-        name="cpu.count",
-        unit="CPUs",
-        source="/proc/stat",
-        formula="lines cpuN",
-        datadog="system.cpu.num_cores",
-    ),
-    Described(
-        name="load.1m", unit="threads", source="/proc/loadavg", formula="field 1", datadog="system.load.1"
-    ),
-    Described(
-        name="load.5m", unit="threads", source="/proc/loadavg", formula="field 2", datadog="system.load.5"
-    ),
-    Described(
-        name="load.15m", unit="threads", source="/proc/loadavg", formula="field 3", datadog="system.load.15"
-    ),
-    Described(
-        name="load.per_cpu",
-        unit="threads",
-        source="/proc/loadavg, /proc/stat",
-        formula="load.1m / cpu.count",
-        datadog="system.load.norm.1",
-    ),
-    *(
-        Described(
-            name=f"cpu.{state}",
-            unit="share",
-            source="/proc/stat",
-            formula=f"{_OF_TIME}; {counted}",
-            labels=("core",),
-            datadog=f"system.cpu.{state}",
-            datadog_factor=100.0,
-        )
-        for state, counted in (
-            ("user", "user + nice"),
-            ("system", "system + irq + softirq"),
-            ("idle", "idle"),
-            ("iowait", "iowait"),
-            ("steal", "steal"),
-        )
-    ),
-    Described(
-        name="cpu.running",
-        unit="threads",
-        source="/proc/stat",
-        formula="procs_running, of the whole machine; the look itself is one",
-    ),
-    Described(
-        name="cpu.blocked",
-        unit="threads",
-        source="/proc/stat",
-        formula="procs_blocked: in uninterruptible sleep, of the whole machine",
-    ),
-    Described(
-        name="cpu.pressure",
-        unit="share",
-        source="/proc/pressure/cpu",
-        formula="some avg10 / 100: of the last 10 s, while something waited for a CPU",
-    ),
-    Described(
-        name="cpu.uninterruptible",
-        unit="processes",
-        source="/proc/PID/stat, /proc/PID/wchan",
-        formula="1 for each process in state D",
-        labels=("pid", "name", "wchan"),
-    ),
-    Described(
-        name="cpu.quota",
-        unit="CPUs",
-        source="cpu.max, or cpu.cfs_quota_us / cpu.cfs_period_us",
-        formula="the smallest from its own cgroup up",
-    ),
-    Described(
-        name="cpu.throttled",
-        unit="seconds per second",
-        source="cpu.stat",
-        formula="throttled_usec (or throttled_time) between the looks / time; over all CPUs",
-    ),
-    Described(
-        name="cpu.throttled_periods",
-        unit="share",
-        source="cpu.stat",
-        formula="nr_throttled / nr_periods, each between the looks",
-    ),
-    Described(
-        name="cpu.jvm",
-        unit="CPUs",
-        source="/proc/PID/stat",
-        formula="(utime + stime) between the looks / time",
-    ),
-    Described(
-        name="cpu.thread",
-        unit="CPUs",
-        source="/proc/PID/task/TID/stat, /proc/PID/task/TID/wchan",
-        formula="(utime + stime) between the looks / time; the ten largest",
-        labels=("tid", "name", "state", "wchan"),
-    ),
-    Described(
-        name="cpu.threads",
-        unit="threads",
-        source="/proc/PID/task/TID/stat",
-        formula="those of the JVM by state",
-        labels=("state",),
-    ),
-)
 
 
 def cpu_group(before: Look, after: Look) -> Group:

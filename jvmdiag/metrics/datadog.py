@@ -1,4 +1,4 @@
-"""Figures and events for a Datadog agent (DogStatsD over UDP), under Datadog's own names. `datadog` is imported on use."""
+"""Figures and events for a Datadog agent (DogStatsD over UDP), under Datadog's own names."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _tag(key: str, value: str) -> str:
 
 
 class Agent:
-    """A Datadog agent. UDP: whether it listens, nobody learns. Raises MissingExtra, and BadRequest for a name that is none."""
+    """A Datadog agent. UDP: whether it listens, nobody learns. Raises MissingExtra."""
 
     def __init__(self, address: Address) -> None:
         if find_spec("datadog") is None:

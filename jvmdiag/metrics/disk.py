@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from jvmdiag.metrics.catalogue import Described
 from jvmdiag.metrics.cpu import pressure
 from jvmdiag.metrics.figure import Figure, Group, figure, flat, maybe, present
 from jvmdiag.metrics.look import Look
@@ -39,89 +38,6 @@ _LOCAL = frozenset(
 _FAR = frozenset({"nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "9p", "virtiofs"})
 _UNINTERESTING = ("/proc", "/sys", "/dev", "/run", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf")
 _POINTS_ASKED = 12
-DESCRIBED = (
-    Described(
-        name="disk.total",
-        unit="bytes",
-        source="statfs of the mount point",
-        formula="f_blocks × f_bsize",
-        labels=("mount", "type"),
-        datadog="system.disk.total",
-        datadog_factor=_KIB,
-    ),
-    Described(
-        name="disk.used",
-        unit="bytes",
-        source="statfs of the mount point",
-        formula="(f_blocks - f_bfree) × f_bsize",
-        labels=("mount", "type"),
-        datadog="system.disk.used",
-        datadog_factor=_KIB,
-    ),
-    Described(
-        name="disk.free",
-        unit="bytes",
-        source="statfs of the mount point",
-        formula="f_bavail × f_bsize: for users other than root",
-        labels=("mount", "type"),
-        datadog="system.disk.free",
-        datadog_factor=_KIB,
-    ),
-    Described(
-        name="disk.used_share",
-        unit="share",
-        source="statfs of the mount point",
-        formula="used / (used + free), as df has it",
-        labels=("mount", "type"),
-        datadog="system.disk.in_use",
-    ),
-    Described(
-        name="disk.inodes_used_share",
-        unit="share",
-        source="statfs of the mount point",
-        formula="(f_files - f_ffree) / f_files",
-        labels=("mount", "type"),
-        datadog="system.fs.inodes.in_use",
-    ),
-    Described(
-        name="disk.read",
-        unit="bytes per second",
-        source="/proc/diskstats",
-        formula="sectors read between the looks × 512 / time",
-        labels=("device",),
-    ),
-    Described(
-        name="disk.written",
-        unit="bytes per second",
-        source="/proc/diskstats",
-        formula="sectors written between the looks × 512 / time",
-        labels=("device",),
-    ),
-    Described(
-        name="disk.await",
-        unit="seconds",
-        source="/proc/diskstats",
-        formula="time spent reading and writing / reads and writes, between the looks",
-        labels=("device",),
-        datadog="system.io.await",
-        datadog_factor=1000.0,
-    ),
-    Described(
-        name="disk.busy",
-        unit="share",
-        source="/proc/diskstats",
-        formula="time spent doing I/O between the looks / time",
-        labels=("device",),
-        datadog="system.io.util",
-        datadog_factor=100.0,
-    ),
-    Described(
-        name="disk.pressure",
-        unit="share",
-        source="/proc/pressure/io",
-        formula="some avg10 / 100: of the last 10 s, while something waited for a disk",
-    ),
-)
 
 
 def points_of(mounts: Sequence[Mount]) -> tuple[str, ...]:

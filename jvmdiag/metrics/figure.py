@@ -25,7 +25,7 @@ class Figure:
         return dict(self.labels).get(key, "")
 
 
-def figure(name: str, value: float, **labels: str) -> Figure:
+def figure(name: str, value: float, /, **labels: str) -> Figure:
     return Figure(name, float(value), tuple(labels.items()))
 
 
@@ -62,7 +62,7 @@ class Group:
     def all(self, name: str) -> Iterator[Figure]:
         return (one for one in self.figures if one.name == name)
 
-    def one(self, name: str, **labels: str) -> float | None:
+    def one(self, name: str, /, **labels: str) -> float | None:
         """The value of the first figure of that name and those labels; None where there is none."""
         found = (f for f in self.all(name) if all(f.label(k) == v for k, v in labels.items()))
         return next((f.value for f in found), None)
@@ -90,7 +90,7 @@ def present(*figures: Figure | None) -> tuple[Figure, ...]:
     return tuple(one for one in figures if one is not None)
 
 
-def maybe(name: str, value: float | None, **labels: str) -> Figure | None:
+def maybe(name: str, value: float | None, /, **labels: str) -> Figure | None:
     """The figure, or None where there is no value."""
     return None if value is None else figure(name, value, **labels)
 

@@ -1,142 +1,16 @@
-"""The JVM by its own counters (hsperfdata), which cost it nothing to be read: heap, collections, safepoints, threads. Pure."""
+"""The JVM by its own counters (hsperfdata): heap, collections, safepoints, threads. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from jvmdiag.jvm.perfdata import Counters, collector_of, heap_of, parse_perfdata
-from jvmdiag.metrics.catalogue import Described
 from jvmdiag.metrics.figure import Figure, Group, figure, flat, maybe, present
 from jvmdiag.metrics.look import Look
 
 _FILE = "the JVM's performance data"
 # Which collector of sun.gc.collector.N does what, with every collector of 11 to 25 that has more than one.
 _GENERATIONS = {0: "minor", 1: "major", 2: "concurrent"}
-DESCRIBED = (
-    Described(
-        name="jvm.stopped",
-        unit="processes",
-        source="/proc/PID/stat",
-        formula="1 where the state is T or t: stopped by a signal, or by a debugger",
-    ),
-    Described(
-        name="jvm.heap.used",
-        unit="bytes",
-        source=_FILE,
-        formula="sum of sun.gc.generation.*.space.*.used; G1 brings it up to date at a collection",
-        datadog="jvm.heap_memory",
-    ),
-    Described(
-        name="jvm.heap.committed",
-        unit="bytes",
-        source=_FILE,
-        formula="sum of sun.gc.generation.*.capacity",
-        datadog="jvm.heap_memory_committed",
-    ),
-    Described(
-        name="jvm.heap.max",
-        unit="bytes",
-        source=_FILE,
-        formula="sun.gc.generation.*.maxCapacity",
-        datadog="jvm.heap_memory_max",
-    ),
-    Described(name="jvm.heap.used_share", unit="share", source=_FILE, formula="used / max"),
-    Described(
-        name="jvm.metaspace.used",
-        unit="bytes",
-        source=_FILE,
-        formula="sun.gc.metaspace.used",
-        datadog="jvm.non_heap_memory",
-    ),
-    Described(
-        name="jvm.metaspace.committed",
-        unit="bytes",
-        source=_FILE,
-        formula="sun.gc.metaspace.capacity",
-        datadog="jvm.non_heap_memory_committed",
-    ),
-    Described(
-        name="jvm.gc.minor.collections",
-        unit="per second",
-        source=_FILE,
-        formula="sun.gc.collector.0.invocations between the looks / time",
-        labels=("collector",),
-        datadog="jvm.gc.minor_collection_count",
-    ),
-    Described(
-        name="jvm.gc.minor.time",
-        unit="seconds per second",
-        source=_FILE,
-        formula="sun.gc.collector.0.time between the looks / time",
-        labels=("collector",),
-        datadog="jvm.gc.minor_collection_time",
-        datadog_factor=1000.0,
-    ),
-    Described(
-        name="jvm.gc.major.collections",
-        unit="per second",
-        source=_FILE,
-        formula="sun.gc.collector.1.invocations between the looks / time",
-        labels=("collector",),
-        datadog="jvm.gc.major_collection_count",
-    ),
-    Described(
-        name="jvm.gc.major.time",
-        unit="seconds per second",
-        source=_FILE,
-        formula="sun.gc.collector.1.time between the looks / time",
-        labels=("collector",),
-        datadog="jvm.gc.major_collection_time",
-        datadog_factor=1000.0,
-    ),
-    Described(
-        name="jvm.gc.concurrent.collections",
-        unit="per second",
-        source=_FILE,
-        formula="sun.gc.collector.2.invocations between the looks / time",
-        labels=("collector",),
-    ),
-    Described(
-        name="jvm.gc.concurrent.time",
-        unit="seconds per second",
-        source=_FILE,
-        formula="sun.gc.collector.2.time between the looks / time",
-        labels=("collector",),
-    ),
-    Described(
-        name="jvm.safepoint.time",
-        unit="seconds per second",
-        source=_FILE,
-        formula="sun.rt.safepointTime, from 17 on with safepointSyncTime, between the looks / time: every thread stood still",
-    ),
-    Described(
-        name="jvm.safepoint.count",
-        unit="per second",
-        source=_FILE,
-        formula="sun.rt.safepoints between the looks / time",
-    ),
-    Described(
-        name="jvm.threads",
-        unit="threads",
-        source=_FILE,
-        formula="java.threads.live",
-        datadog="jvm.thread_count",
-    ),
-    Described(name="jvm.threads.peak", unit="threads", source=_FILE, formula="java.threads.livePeak"),
-    Described(
-        name="jvm.threads.started",
-        unit="per second",
-        source=_FILE,
-        formula="java.threads.started between the looks / time",
-    ),
-    Described(
-        name="jvm.classes",
-        unit="classes",
-        source=_FILE,
-        formula="java.cls.loadedClasses - java.cls.unloadedClasses",
-        datadog="jvm.loaded_classes",
-    ),
-)
 
 
 def jvm_group(before: Look, after: Look, major: int | None) -> Group:
@@ -149,9 +23,7 @@ def jvm_group(before: Look, after: Look, major: int | None) -> Group:
         return Group(
             "jvm",
             (stopped,),
-            (
-                "heap and collections: the JVM has no performance data to be read (-XX:-UsePerfData, or of another user)",
-            ),
+            ("heap and collections: no performance data to be read (-XX:-UsePerfData, or of another user)",),
         )
     seconds = after.at_s - before.at_s
     parts = (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from jvmdiag.metrics.catalogue import Described
 from jvmdiag.metrics.cgroup import pids_of
 from jvmdiag.metrics.figure import Figure, Group, figure, flat
 from jvmdiag.metrics.look import Look
@@ -13,46 +12,6 @@ from jvmdiag.metrics.look import Look
 _LIMIT = re.compile(r"^Max (processes|open files) +(\d+|unlimited) +(\d+|unlimited)", re.MULTILINE)
 _DESCRIPTOR = re.compile(r"^[a-z-]{2}\S* .* -> ", re.MULTILINE)
 _PROC = "/proc/PID/limits"
-DESCRIBED = (
-    Described(name="limit.files.used", unit="files", source="/proc/PID/fd", formula="its entries"),
-    Described(name="limit.files.soft", unit="files", source=_PROC, formula="Max open files, soft"),
-    Described(name="limit.files.hard", unit="files", source=_PROC, formula="Max open files, hard"),
-    Described(
-        name="limit.files.used_share", unit="share", source=f"/proc/PID/fd, {_PROC}", formula="used / soft"
-    ),
-    Described(
-        name="limit.processes.used",
-        unit="threads",
-        source="/proc/*/stat of the target, owners of /proc/*",
-        formula="threads of all processes of the JVM's user, as far as they are seen there",
-    ),
-    Described(
-        name="limit.processes.soft",
-        unit="threads",
-        source=_PROC,
-        formula="Max processes, soft: threads count, over all processes of the user",
-    ),
-    Described(name="limit.processes.hard", unit="threads", source=_PROC, formula="Max processes, hard"),
-    Described(
-        name="limit.processes.used_share",
-        unit="share",
-        source=f"as limit.processes.used, {_PROC}",
-        formula="used / soft; not for root, whom it does not bind",
-    ),
-    Described(
-        name="limit.cgroup.pids.used",
-        unit="threads",
-        source="pids.current",
-        formula="of its cgroups the one with the least room",
-    ),
-    Described(name="limit.cgroup.pids.limit", unit="threads", source="pids.max", formula="the same group's"),
-    Described(
-        name="limit.cgroup.pids.used_share",
-        unit="share",
-        source="pids.current, pids.max",
-        formula="used / limit",
-    ),
-)
 
 
 def limits_group(after: Look) -> Group:

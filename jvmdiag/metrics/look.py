@@ -1,4 +1,4 @@
-"""One look at the kernel's files about a machine and one process of it. One command reads them, nothing is installed."""
+"""One look at the kernel's files about a machine and one process of it, by one command."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from jvmdiag.attach.rung import Reach
 from jvmdiag.errors import CommandRefused
+from jvmdiag.model import Jvm
 
 # Linux counts CPU time in hundredths of a second on every architecture Java runs on.
 TICKS_PER_S = 100
@@ -73,7 +74,7 @@ class Look:
 
     def tasks(self) -> tuple[Task, ...]:
         return tuple(
-            Task(pid, comm, state, (int(rest[8]) + int(rest[9])) / TICKS_PER_S)
+            Task(pid, comm, state, (int(rest[10]) + int(rest[11])) / TICKS_PER_S)
             for pid, comm, state, rest in _stats(self.text("tasks"))
         )
 
@@ -116,18 +117,17 @@ def _script() -> str:
     return Path(__file__).with_name("look.sh").read_text(encoding="utf-8")
 
 
-def take_look(
-    reach: Reach, pid: int | None, perfdata: str | None, points: Sequence[str], *, slow: bool = True
-) -> Look:
-    """One look, at process `pid` of `reach` or at the machine alone. Costs one command, 20 to 80 ms of it CPU time.
+def take_look(reach: Reach, jvm: Jvm | None, points: Sequence[str], *, slow: bool = True) -> Look:
+    """One look, at the JVM or, without one, at the machine alone. Costs one command, 20 to 80 ms of CPU time.
 
-    `points` are mount points whose room is asked for. Raises CommandRefused where the look did not run to its end.
+    `points` are mount points whose room is asked for, in a slow look. Raises CommandRefused where the look did not run to its end.
     """
     token = secrets.token_hex(8)
-    who = "self" if pid is None else str(pid)
-    argv = ["sh", "-c", _script(), "sh", token, who, reach.prefix, perfdata or "", "slow" if slow else ""]
+    who = (str(jvm.pid), str(jvm.nspid)) if jvm else ("self", "self")
+    perfdata = (jvm.perfdata if jvm else None) or ""
+    argv = ["sh", "-c", _script(), "sh", token, *who, reach.prefix, perfdata, "slow" if slow else ""]
     done = reach.host.run([*argv, *(points if slow else ())], user=reach.user, timeout_s=_TIMEOUT_S)
-    return parse_look(done.stdout, token, pid, why=done.complaint)
+    return parse_look(done.stdout, token, jvm.pid if jvm else None, why=done.complaint)
 
 
 def parse_look(output: bytes, token: str, pid: int | None, why: str = "") -> Look:

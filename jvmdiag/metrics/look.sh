@@ -1,16 +1,19 @@
 # Print the kernel's figures about a machine and one process of it, in sections: "@@TOKEN name".
-# $1 token, $2 pid (self: none in particular), $3 the prefix of its mount namespace, $4 its performance data file or empty,
-# $5 slow, for what is dear too, or empty; then the mount points whose room is asked for. Needs a POSIX sh and cat;
-# what else is missing only leaves sections empty. Few commands: each costs the target a millisecond.
+# $1 token, $2 pid (self: none in particular), $3 its pid as it knows itself, $4 the prefix of its mount namespace, $5 its
+# performance data file or empty, $6 slow, for what is dear too, or empty; then the mount points whose room is asked for.
+# Needs a POSIX sh and cat; what else is missing only leaves sections empty. Few commands: each costs the target a millisecond.
 token=$1
 pid=$2
-prefix=$3
-perfdata=$4
-slow=$5
-shift 5
+prefix=$4
+perfdata=$5
+slow=$6
+own=$prefix/proc/$3
+shift 6
 unset LC_ALL LANG
 section() { printf '\n@@%s %s\n' "$token" "$*"; }
 cd /proc || exit 1
+# Its threads as numbered in a thread dump: those of its own /proc, if that is the same process.
+[ "$own/exe" -ef "$pid/exe" ] || own=$pid
 
 section system; cat uptime loadavg stat meminfo vmstat diskstats 2>/dev/null
 for kind in cpu memory io; do
@@ -18,7 +21,7 @@ for kind in cpu memory io; do
 done
 section net; cat "$pid"/net/dev "$pid"/net/snmp "$pid"/net/netstat "$pid"/net/sockstat 2>/dev/null
 section process; cat "$pid"/stat "$pid"/status "$pid"/limits 2>/dev/null
-section tasks; [ "$pid" = self ] || cat "$pid"/task/*/stat 2>/dev/null
+section tasks; [ "$pid" = self ] || cat "$own"/task/*/stat 2>/dev/null
 section perfdata; [ -z "$perfdata" ] || cat "$prefix$perfdata" 2>/dev/null
 
 # From the group of the process up to the root that can be seen; a container has its own as that root. Level 0 is its own.
@@ -64,7 +67,7 @@ if [ -n "$slow" ]; then
     if [ -n "$many" ]; then echo "many $many"; else cat "$pid"/net/tcp "$pid"/net/tcp6 2>/dev/null; fi
     section descriptors; [ "$pid" = self ] || ls -l "$pid/fd" 2>/dev/null
     section threads
-    [ "$pid" = self ] || for task in "$pid"/task/*; do
+    [ "$pid" = self ] || for task in "$own"/task/*; do
         wchan=
         read -r wchan <"$task/wchan"
         printf '%s %s\n' "${task##*/}" "${wchan:--}"

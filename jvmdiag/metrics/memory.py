@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from jvmdiag.metrics.catalogue import Described
 from jvmdiag.metrics.cgroup import memory_of, oom_kills
 from jvmdiag.metrics.cpu import pressure
 from jvmdiag.metrics.figure import Figure, Group, figure, flat, maybe, present
@@ -14,113 +13,6 @@ from jvmdiag.metrics.look import Look, keyed
 _COUNTER = re.compile(r"^(pswpin|pswpout|oom_kill) (\d+)$", re.MULTILINE)
 _USUAL_PAGE = 4096
 _MEGA = 1 / (1 << 20)
-DESCRIBED = (
-    Described(
-        name="memory.total",
-        unit="bytes",
-        source="/proc/meminfo",
-        formula="MemTotal",
-        datadog="system.mem.total",
-        datadog_factor=_MEGA,
-    ),
-    Described(
-        name="memory.available",
-        unit="bytes",
-        source="/proc/meminfo",
-        formula="MemAvailable",
-        datadog="system.mem.usable",
-        datadog_factor=_MEGA,
-    ),
-    Described(
-        name="memory.free",
-        unit="bytes",
-        source="/proc/meminfo",
-        formula="MemFree",
-        datadog="system.mem.free",
-        datadog_factor=_MEGA,
-    ),
-    Described(
-        name="memory.cached",
-        unit="bytes",
-        source="/proc/meminfo",
-        formula="Cached + Buffers",
-        datadog="system.mem.cached",
-        datadog_factor=_MEGA,
-    ),
-    Described(
-        name="memory.dirty", unit="bytes", source="/proc/meminfo", formula="Dirty: not yet on the disk"
-    ),
-    Described(
-        name="memory.pressure",
-        unit="share",
-        source="/proc/pressure/memory",
-        formula="some avg10 / 100: of the last 10 s, while something waited for memory",
-    ),
-    Described(
-        name="memory.oom_kills",
-        unit="kills",
-        source="/proc/vmstat",
-        formula="oom_kill, of the whole machine since it booted",
-    ),
-    Described(
-        name="swap.total",
-        unit="bytes",
-        source="/proc/meminfo",
-        formula="SwapTotal",
-        datadog="system.swap.total",
-        datadog_factor=_MEGA,
-    ),
-    Described(
-        name="swap.used",
-        unit="bytes",
-        source="/proc/meminfo",
-        formula="SwapTotal - SwapFree",
-        datadog="system.swap.used",
-        datadog_factor=_MEGA,
-    ),
-    Described(
-        name="swap.in",
-        unit="bytes per second",
-        source="/proc/vmstat",
-        formula="pswpin between the looks × page size / time",
-        datadog="system.swap.swapped_in",
-        datadog_factor=_MEGA,
-    ),
-    Described(
-        name="swap.out",
-        unit="bytes per second",
-        source="/proc/vmstat",
-        formula="pswpout between the looks × page size / time",
-        datadog="system.swap.swapped_out",
-        datadog_factor=_MEGA,
-    ),
-    Described(
-        name="memory.cgroup.limit",
-        unit="bytes",
-        source="memory.max, or memory.limit_in_bytes",
-        formula="of its cgroups the one with the least room",
-    ),
-    Described(
-        name="memory.cgroup.used",
-        unit="bytes",
-        source="memory.current, or memory.usage_in_bytes; memory.stat",
-        formula="less inactive_file, which the kernel can drop at once",
-    ),
-    Described(
-        name="memory.cgroup.used_share",
-        unit="share",
-        source="as memory.cgroup.used",
-        formula="memory.cgroup.used / memory.cgroup.limit",
-    ),
-    Described(
-        name="memory.cgroup.oom_kills",
-        unit="kills",
-        source="memory.events, or memory.oom_control",
-        formula="oom_kill, since the cgroup was made",
-    ),
-    Described(name="memory.jvm.resident", unit="bytes", source="/proc/PID/status", formula="VmRSS"),
-    Described(name="memory.jvm.swapped", unit="bytes", source="/proc/PID/status", formula="VmSwap"),
-)
 
 
 def memory_group(before: Look, after: Look) -> Group:

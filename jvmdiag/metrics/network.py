@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from jvmdiag.metrics.catalogue import Described
 from jvmdiag.metrics.figure import Figure, Group, figure, flat
 from jvmdiag.metrics.look import Look
 from jvmdiag.metrics.sockets import LISTEN, Socket, listening_of_process, sockets_of, too_many
@@ -53,69 +52,6 @@ _TCP = {
 }
 _ADDRESSES_SHOWN = 5
 USUAL_PORTS = frozenset({80, 443})
-DESCRIBED = (
-    *(
-        Described(
-            name=f"network.{name}",
-            unit="bytes per second" if name in ("received", "sent") else "per second",
-            source="/proc/PID/net/dev",
-            formula=f"{_HEADS[column]} between the looks / time",
-            labels=("interface",),
-            datadog=_DATADOG.get(name, ""),
-        )
-        for name, column in _COLUMNS.items()
-    ),
-    *(
-        Described(
-            name=name,
-            unit="per second",
-            source=f"/proc/PID/net/{'snmp' if prefix == 'Tcp' else 'netstat'}",
-            formula=f"{counter} between the looks / time",
-            datadog=datadog,
-        )
-        for name, (prefix, counter, datadog) in _TCP.items()
-    ),
-    Described(
-        name="tcp.retransmit_share",
-        unit="share",
-        source="/proc/PID/net/snmp",
-        formula="RetransSegs / OutSegs, each between the looks; not where fewer than 100 segments went out",
-    ),
-    Described(
-        name="tcp.retransmit_share_since_boot",
-        unit="share",
-        source="/proc/PID/net/snmp",
-        formula="RetransSegs / OutSegs, since the network namespace was made",
-    ),
-    Described(
-        name="tcp.established",
-        unit="connections",
-        source="/proc/PID/net/snmp",
-        formula="CurrEstab",
-        datadog="system.net.tcp.current_established",
-    ),
-    Described(
-        name="connections",
-        unit="connections",
-        source="/proc/PID/net/tcp, tcp6",
-        formula="lines by state",
-        labels=("state",),
-    ),
-    Described(
-        name="connections.remote",
-        unit="connections",
-        source="/proc/PID/net/tcp, tcp6",
-        formula="lines by local port and remote address; for each port the five largest; ports 80, 443 and those on which the JVM listens",
-        labels=("port", "address"),
-    ),
-    Described(
-        name="connections.waiting",
-        unit="connections",
-        source="/proc/PID/net/tcp, tcp6",
-        formula="rx_queue of the line in state LISTEN: accepted by the kernel and not by the application",
-        labels=("port",),
-    ),
-)
 _FEW_SEGMENTS = 100
 
 

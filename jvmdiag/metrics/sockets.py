@@ -26,7 +26,8 @@ _STATES = {
 }
 LISTEN = "LISTEN"
 _ROW = re.compile(
-    r"^ *\d+: ([0-9A-F]+):([0-9A-F]{4}) ([0-9A-F]+):[0-9A-F]{4} ([0-9A-F]{2}) [0-9A-F]+:([0-9A-F]+) \S+ \S+ +\d+ +\d+ (\d+)",
+    r"^ *\d+: ([0-9A-F]+):([0-9A-F]{4}) ([0-9A-F]+):[0-9A-F]{4} ([0-9A-F]{2}) [0-9A-F]+:([0-9A-F]+) "
+    r"\S+ \S+ +\d+ +\d+ (\d+)",
     re.MULTILINE,
 )
 _DESCRIPTOR = re.compile(r"-> socket:\[(\d+)\]$", re.MULTILINE)

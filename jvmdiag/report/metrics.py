@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 
 from jvmdiag.metrics.figure import Figure, Group, Level, Metrics
@@ -12,6 +13,7 @@ _WORDS = {Level.FINE: "ok", Level.NOTICE: "look", Level.TROUBLE: "TROUBLE", Leve
 _MARGIN = " " * 9
 _CORES_SHOWN = 16
 _NO_IOWAIT = 0.005
+_SURPLUS = re.compile(r" (collection|pauses|cycle)\b")
 
 
 def metrics_text(metrics: Metrics) -> str:
@@ -238,7 +240,9 @@ def _jvm(group: Group) -> Iterator[str]:
 
 def _collector(group: Group, figure: Figure, kind: str) -> str:
     took = group.one(f"jvm.gc.{kind}.time", **dict(figure.labels)) or 0.0
-    return f"{figure.label('collector') or kind}: {number(figure.value)}/s, {percent(took)} of the time"
+    # "G1 young collection pauses"
+    name = _SURPLUS.sub("", figure.label("collector")) or kind
+    return f"{name}: {number(figure.value)}/s, {percent(took)} of the time"
 
 
 _LINES: dict[str, Callable[[Group], Iterator[str]]] = {

@@ -20,6 +20,7 @@ from jvmdiag.model import (
     Witness,
 )
 from jvmdiag.transfer.manifest import JvmFacts, Manifest, Tool
+from tests import metrics_page
 from tests.commands_page import PAGE, page
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +29,10 @@ REFERENCE = ROOT / "docs" / "reference"
 
 def test_the_page_of_commands_is_what_the_command_line_says() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "run scripts/reference"
+
+
+def test_the_page_of_metrics_is_what_the_catalogue_says() -> None:
+    assert metrics_page.PAGE.read_text(encoding="utf-8") == metrics_page.page(), "run scripts/reference"
 
 
 KINDS = (
