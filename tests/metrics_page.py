@@ -12,24 +12,23 @@ _HEAD = """# Metrics
 
 Written by `scripts/reference` from `jvmdiag/metrics/catalogue.txt` and `rules.txt`: do not edit it here.
 
-`jvmdiag metrics` takes two looks, and makes every figure of the two. "Between the looks" is the difference of a counter; "time" is
-the time between them by the target's own clock. A share is from 0 to 1; texts show it as a percentage. In `--json` every
-figure is there; what a person looks at is in the text. In OpenMetrics its name is `jvmdiag_` and the name with `_` for dots.
+`jvmdiag metrics` takes two looks, and makes every figure of the two. "Between the looks" is the difference of a counter;
+"time" is the time between them by the target's own clock. A share is from 0 to 1; texts show it as a percentage. `--json`
+has every figure, the text what a person looks at. In OpenMetrics a name is `jvmdiag_` and the name with `_` for dots.
 
-One look is one command: a shell that reads files of `/proc` and `/sys/fs/cgroup`. `/proc/PID` is that of the JVM, so the network is
-that of its container; CPU, load, memory and disks of the machine are the machine's. What is dear (every socket, every process, the room
-of the mounts) is read once in five seconds. With more than 20,000 TCP sockets their table is not read at all.
+One look is one command: a shell that reads files of `/proc` and `/sys/fs/cgroup`. `/proc/PID` is that of the JVM, so the
+network is that of its container; CPU, load, memory and disks of the machine are the machine's. What is dear (sockets,
+processes, the room of the mounts) is read once in five seconds. Of more than 20,000 TCP sockets the table is not read.
 
-`--statsd HOST:PORT` sends the figures that have a Datadog name, as gauges, with `target` and the labels as tags.
-[How to diagnose by hand](../how-to/diagnose-by-hand.md) has the same by hand."""
+`--statsd HOST:PORT` sends the figures that have a Datadog name, as gauges, with `target` and the labels as tags."""
 _NAMES = {
     "cpu": "CPU", "memory": "Memory", "network": "Network", "disk": "Disk", "limits": "Limits",
     "jvm": "JVM", "tomcat": "Tomcat", "apache": "Apache httpd",
 }  # fmt: skip
 _VERDICTS = """## Verdicts
 
-Rules of thumb, in their order: in each group the first that holds is what is said. A condition is about the figure without labels,
-or, where there is none, the largest of those that have some."""
+Rules of thumb, in their order: in each group the first that holds is what is said. A condition is about the figure
+without labels, or, where there is none, the largest of those that have some."""
 
 
 def page() -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jvmdiag.cli import options
+from jvmdiag.cli import options, servers
 from jvmdiag.cli.statsd import sending
 
 if TYPE_CHECKING:
@@ -48,12 +48,16 @@ def command(
         str, typer.Option("--format", metavar="FORMAT", help="text, or openmetrics for Prometheus.")
     ] = "text",
     statsd: options.Statsd = None,
+    apache: servers.Apache = None,
+    tomcat: servers.Tomcat = None,
+    tomcat_user: servers.TomcatUser = None,
+    threads: servers.Threads = True,
 ) -> None:
     """Show the machine around a JVM: CPU, memory, network, disk, limits, the JVM, Tomcat, Apache. And what it means.
 
-    Reads the kernel's files by one shell, installs nothing, and asks the JVM nothing.
+    Reads the kernel's files, installs nothing. Of Tomcat it takes a thread dump; --no-threads asks the JVM nothing.
     """
-    from jvmdiag.collect.metrics import MetricsRequest, each_metrics, watching
+    from jvmdiag.collect.metrics import check_times, each_metrics, watching
     from jvmdiag.errors import BadRequest
 
     form = options.one_of("--format", Format, format_)
@@ -61,10 +65,10 @@ def command(
         raise BadRequest(
             "--format openmetrics is one exposition", advice="without --json, --watch and --count"
         )
-    request = MetricsRequest(interval, None if watch else count)
-    request.check()
-    with sending(statsd) as send, watching(way.job, way.journal) as watched:
-        sets = (send(one) for one in each_metrics(watched, request))
+    asked = servers.request_of(way, apache, tomcat, tomcat_user, threads=threads)
+    check_times(interval, count)
+    with sending(statsd) as send, watching(way.job, asked, way.journal) as watched:
+        sets = (send(one) for one in each_metrics(watched, interval, None if watch else count))
         if watch:
             _watch(way, sets)
         else:

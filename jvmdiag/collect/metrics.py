@@ -6,17 +6,18 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from itertools import count
+from itertools import count as forever
 
 from jvmdiag.attach.rung import Reach, Scene, reach_of
 from jvmdiag.collect.job import Job, Journal, now
 from jvmdiag.collect.scene import open_scene
+from jvmdiag.collect.servers import Reading, Servers, ServersRequest
 from jvmdiag.errors import BadRequest, JvmGone, NoJvm
 from jvmdiag.hosts.opening import open_place
-from jvmdiag.hosts.place import ContainerPlace
+from jvmdiag.hosts.place import ContainerPlace, Place
 from jvmdiag.metrics.cpu import cpu_group
 from jvmdiag.metrics.disk import disk_group, points_of
-from jvmdiag.metrics.figure import Group, Metrics
+from jvmdiag.metrics.figure import Metrics
 from jvmdiag.metrics.jvm import jvm_group
 from jvmdiag.metrics.limits import limits_group
 from jvmdiag.metrics.look import Look, take_look
@@ -31,17 +32,10 @@ _SHORTEST_S = 0.1
 _SLOW_EVERY_S = 5.0
 
 
-@dataclass(frozen=True)
-class MetricsRequest:
-    """`count` sets of figures, each over `interval_s`; None: until somebody stops it."""
-
-    interval_s: float = 1.0
-    count: int | None = 1
-
-    def check(self) -> None:
-        """Raises BadRequest."""
-        if not _SHORTEST_S <= self.interval_s <= _DAY_S or (self.count is not None and self.count < 1):
-            raise BadRequest("--count is at least 1, and --interval from 0.1 to a day")
+def check_times(interval_s: float, count: int) -> None:
+    """Raises BadRequest."""
+    if not _SHORTEST_S <= interval_s <= _DAY_S or count < 1:
+        raise BadRequest("--count is at least 1, and --interval from 0.1 to a day")
 
 
 @dataclass(frozen=True)
@@ -51,6 +45,7 @@ class Watched:
     name: str
     reach: Reach
     jvm: Jvm | None
+    servers: Servers
 
     def look(self, *, slow: bool) -> Look:
         """Raises JvmGone where the JVM is not there any more, and what running a command raises."""
@@ -61,65 +56,82 @@ class Watched:
             raise JvmGone(f"the JVM {jvm.pid} of {self.name} ended while it was being looked at")
         return look
 
-    def figures(self, before: Look, after: Look) -> Metrics:
+    def figures(self, before: Seen, after: Seen) -> Metrics:
         """Of two looks, the second of which was a slow one, or holds what the last slow one saw."""
-        jvm = self.jvm
+        jvm, first, last = self.jvm, before.look, after.look
         groups = (
-            cpu_group(before, after),
-            memory_group(before, after),
-            network_group(before, after),
-            disk_group(before, after, jvm.mounts if jvm else ()),
-            limits_group(after),
-            jvm_group(before, after, jvm.major if jvm else None),
+            cpu_group(first, last),
+            memory_group(first, last),
+            network_group(first, last),
+            disk_group(first, last, jvm.mounts if jvm else ()),
+            limits_group(last),
+            jvm_group(first, last, jvm.major if jvm else None),
+            *self.servers.groups(before.reading, after.reading, last),
         )
-        return _metrics(self.name, after.at_s - before.at_s, groups)
+        return Metrics(self.name, _clock(), last.at_s - first.at_s, tuple(judged(group) for group in groups))
 
 
-def _metrics(name: str, seconds: float, groups: tuple[Group, ...]) -> Metrics:
-    at = now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return Metrics(name, at, seconds, tuple(judged(group) for group in groups))
+@dataclass(frozen=True)
+class Seen:
+    """A look at the kernel's files, and what the servers' pages said just after."""
+
+    look: Look
+    reading: Reading
 
 
-def watched_of(scene: Scene) -> Watched:
-    return Watched(scene.place.name, reach_of(scene.view, scene.jvm), scene.jvm)
+def _clock() -> str:
+    return now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def watched_of(scene: Scene, request: ServersRequest, stack: ExitStack) -> Watched:
+    """What a JVM that was found already is looked at by, for as long as `stack` is open."""
+    servers = Servers(scene.inside, scene, request, stack)
+    return Watched(scene.place.name, reach_of(scene.view, scene.jvm), scene.jvm, servers)
 
 
 @contextmanager
-def watching(job: Job, journal: Journal) -> Iterator[Watched]:
+def watching(job: Job, request: ServersRequest, journal: Journal) -> Iterator[Watched]:
     """What `job` names, with its JVM or, where none is there and none is asked for, without.
 
     Raises what opening the target raises.
     """
     with ExitStack() as stack:
         try:
-            found = watched_of(stack.enter_context(open_scene(job, journal)))
+            found = watched_of(stack.enter_context(open_scene(job, journal)), request, stack)
         except NoJvm:
             if job.jvm:
                 raise
-            place = stack.enter_context(open_place(job.target, job.access, journal))
-            host = place.inside if isinstance(place, ContainerPlace) else place.host
-            found = Watched(place.name, Reach(host, "", None), None)
+            found = _without_jvm(
+                stack.enter_context(open_place(job.target, job.access, journal)), request, stack
+            )
         yield found
 
 
+def _without_jvm(place: Place, request: ServersRequest, stack: ExitStack) -> Watched:
+    host = place.inside if isinstance(place, ContainerPlace) else place.host
+    return Watched(place.name, Reach(host, "", None), None, Servers(host, None, request, stack))
+
+
 def take_metrics(watched: Watched, interval_s: float = 1.0) -> Metrics:
-    """One set of figures, over `interval_s`. Costs two commands. Raises as Watched.look does."""
-    return next(each_metrics(watched, MetricsRequest(interval_s)))
+    """One set of figures, over `interval_s`. Costs two looks. Raises as Watched.look does."""
+    return next(each_metrics(watched, interval_s, 1))
 
 
-def each_metrics(watched: Watched, request: MetricsRequest) -> Iterator[Metrics]:
-    """One set of figures after the other, as they come."""
-    request.check()
-    before, last_slow, slow_at_s = watched.look(slow=False), None, 0.0
-    due = time.monotonic()
-    for _ in count() if request.count is None else range(request.count):
-        due = max(due + request.interval_s, time.monotonic() + _SHORTEST_S)
+def each_metrics(watched: Watched, interval_s: float, count: int | None) -> Iterator[Metrics]:
+    """One set of figures after the other, as they come; without an end where `count` is None."""
+    slow = watched.look(slow=True)
+    before = Seen(slow, watched.servers.read(slow))
+    due = slow_at_s = time.monotonic()
+    for _ in forever() if count is None else range(count):
+        due = max(due + interval_s, time.monotonic() + _SHORTEST_S)
         time.sleep(due - time.monotonic())
-        slow = last_slow is None or time.monotonic() - slow_at_s >= _SLOW_EVERY_S
-        after = watched.look(slow=slow)
-        if slow:
-            last_slow, slow_at_s = after, time.monotonic()
-        elif last_slow:
-            after = replace(after, sections={**last_slow.sections, **after.sections})
+        # A single set is to be of one moment.
+        if count == 1 or time.monotonic() - slow_at_s >= _SLOW_EVERY_S:
+            look = slow = watched.look(slow=True)
+            slow_at_s = time.monotonic()
+        else:
+            quick = watched.look(slow=False)
+            look = replace(quick, sections={**slow.sections, **quick.sections})
+        after = Seen(look, watched.servers.read(look))
         yield watched.figures(before, after)
         before = after

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jvmdiag.metrics.catalogue import Described
 from jvmdiag.metrics.figure import Figure, Group, figure, flat, maybe, present
 from jvmdiag.metrics.http import Http, NoPage, Page, Why
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 DEFAULT_URL = "http://127.0.0.1/server-status?auto"
 # Debian's name for it, and everybody else's.
 PROGRAMS = ("apache2", "httpd")
-_PAGE = "server-status?auto"
 _OPEN, _IDLE, _DISABLED = ".", "_", " "
 _STATES = {
     _IDLE: "waiting",
@@ -37,64 +35,6 @@ _STATES = {
     _OPEN: "open",
 }
 _LINE = re.compile(r"^([A-Za-z][\w ]*): ?(.*)$", re.MULTILINE)
-_SINCE = "since its start, which says little of now"
-
-
-def _by_status(name: str, unit: str, formula: str, datadog: str = "", *labels: str) -> Described:
-    return Described(name=name, unit=unit, source=_PAGE, formula=formula, datadog=datadog, labels=labels)
-
-
-DESCRIBED = (
-    _by_status(
-        "apache.workers.busy",
-        "workers",
-        "BusyWorkers; the one that makes the page is one of them",
-        "apache.performance.busy_workers",
-    ),
-    _by_status("apache.workers.idle", "workers", "IdleWorkers", "apache.performance.idle_workers"),
-    _by_status(
-        "apache.workers.max",
-        "workers",
-        "slots of Scoreboard, busy, idle and open: MaxRequestWorkers; of prefork the lower of that and ServerLimit",
-        "apache.performance.max_workers",
-    ),
-    _by_status("apache.workers.busy_share", "share", "apache.workers.busy / apache.workers.max"),
-    _by_status("apache.scoreboard", "workers", "characters of Scoreboard, by kind", "", "state"),
-    _by_status(
-        "apache.requests.rate",
-        "requests per second",
-        "(Total Accesses between the readings - 1, the first reading itself) / time",
-        "apache.net.request_per_s",
-    ),
-    _by_status(
-        "apache.sent.rate",
-        "bytes per second",
-        "Total kBytes between the readings x 1024 / time; the first reading is in it",
-        "apache.net.bytes_per_s",
-    ),
-    _by_status("apache.requests.since_start", "requests per second", f"Total Accesses / Uptime: {_SINCE}"),
-    _by_status("apache.sent.since_start", "bytes per second", f"Total kBytes x 1024 / Uptime: {_SINCE}"),
-    _by_status("apache.uptime", "seconds", "Uptime", "apache.performance.uptime"),
-    _by_status("apache.connections", "connections", "ConnsTotal, of MPM event", "apache.conns_total"),
-    _by_status(
-        "apache.connections.writing", "connections", "ConnsAsyncWriting", "apache.conns_async_writing"
-    ),
-    _by_status(
-        "apache.connections.keepalive", "connections", "ConnsAsyncKeepAlive", "apache.conns_async_keep_alive"
-    ),
-    _by_status(
-        "apache.connections.closing", "connections", "ConnsAsyncClosing", "apache.conns_async_closing"
-    ),
-    Described(
-        name="apache.processes",
-        unit="processes",
-        source="/proc/PID/stat",
-        formula="those named apache2 or httpd, the parent too",
-    ),
-    Described(
-        name="apache.threads", unit="threads", source="/proc/PID/stat", formula="sum of num_threads of those"
-    ),
-)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from jvmdiag.metrics.figure import Figure, Group, Level, Metrics
 from jvmdiag.report.text import table
@@ -46,9 +46,11 @@ def level_of(line: str) -> Level | None:
     return next((level for level, word in _WORDS.items() if words[1] == word), None)
 
 
-def _part(group: Group, name: str, words: str, show: Callable[[float], str]) -> str | None:
-    """`words` with {} for the figure; None where there is none."""
-    value = group.one(name)
+def _part(
+    group: Group, name: str, words: str, show: Callable[[float], str], labels: Mapping[str, str] | None = None
+) -> str | None:
+    """`words` with {} for the figure, the one with `labels`; None where there is none."""
+    value = group.one(name, **(labels or {}))
     return None if value is None else words.format(show(value))
 
 
@@ -245,6 +247,37 @@ def _collector(group: Group, figure: Figure, kind: str) -> str:
     return f"{name}: {number(figure.value)}/s, {percent(took)} of the time"
 
 
+def _tomcat(group: Group) -> Iterator[str]:
+    for one in group.all("tomcat.threads.current"):
+        labels = dict(one.labels)
+        yield from _joined(
+            one.label("connector"),
+            _part(group, "tomcat.threads.busy", "{} busy", number, labels),
+            f"{one.value:.0f} threads",
+            _part(group, "tomcat.threads.max", "of {}", number, labels),
+            _part(group, "tomcat.requests.rate", "{} requests/s", number, labels),
+            _part(group, "tomcat.errors.rate", "{} errors/s", number, labels),
+            _part(group, "tomcat.received.rate", "in {}", rate, labels),
+            _part(group, "tomcat.sent.rate", "out {}", rate, labels),
+            _part(group, "tomcat.time.mean", "mean {}", duration, labels),
+            _part(group, "tomcat.time.max", "longest since its start {}", duration, labels),
+        )
+
+
+def _apache(group: Group) -> Iterator[str]:
+    yield from _joined(
+        _part(group, "apache.requests.rate", "{} requests/s", number),
+        _part(group, "apache.sent.rate", "out {}", rate),
+        _part(group, "apache.requests.since_start", "(since its start {} requests/s)", number),
+        _part(group, "apache.connections", "{} connections", number),
+        _part(group, "apache.processes", "{} processes", number),
+        _part(group, "apache.threads", "{} threads", number),
+    )
+    yield from _joined(
+        *(f"{f.value:.0f} {f.label('state')}" for f in group.all("apache.scoreboard")), by="  "
+    )
+
+
 _LINES: dict[str, Callable[[Group], Iterator[str]]] = {
     "cpu": _cpu,
     "memory": _memory,
@@ -252,6 +285,8 @@ _LINES: dict[str, Callable[[Group], Iterator[str]]] = {
     "disk": _disk,
     "limits": _limits,
     "jvm": _jvm,
+    "tomcat": _tomcat,
+    "apache": _apache,
 }
 
 
