@@ -56,6 +56,10 @@ class Failure:
     why: str
     count: int
 
+    @property
+    def text(self) -> str:
+        return f"{'status ' if self.why.isdigit() else ''}{self.why}"
+
 
 @dataclass(frozen=True)
 class Served:
@@ -83,12 +87,12 @@ def parse_requests(lines: Iterable[str]) -> tuple[Request, ...]:
 def served(requests: Sequence[Request], began_s: float, until_s: float) -> tuple[Served, ...]:
     """All of them, and each endpoint, of a load that began and lasted until then."""
     return tuple(
-        Served(name, _phase(some, some, began_s, until_s), _failures(some))
+        Served(name, _phase(some, some, began_s, until_s), failures_of(some))
         for name, some in _groups(requests)
     )
 
 
-def _failures(requests: Sequence[Request]) -> tuple[Failure, ...]:
+def failures_of(requests: Sequence[Request]) -> tuple[Failure, ...]:
     """The most frequent first."""
     counts = Counter(request.why for request in requests if request.failed)
     return tuple(Failure(why, count) for why, count in counts.most_common())

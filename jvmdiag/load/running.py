@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import Enum
@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from jvmdiag.errors import BadRequest, LoadFailed, MissingExtra
 from jvmdiag.hosts.uninterrupted import uninterrupted
 from jvmdiag.impact.prober import check_url
-from jvmdiag.load.outcome import Request, parse_requests
+from jvmdiag.load.outcome import Request, failures_of, parse_requests
 
 _HERE = Path(__file__).parent
 _FIRST_WITHIN_S, _ALL_FAILED_S = 30.0, 5.0
@@ -95,6 +95,22 @@ class LoadSpec:
         return urlsplit(self.url).hostname in ("localhost", "127.0.0.1", "::1")
 
 
+class Follower:
+    """What recorder.py writes, as it comes: each request once."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._seen_bytes = 0
+
+    def more(self) -> tuple[Request, ...]:
+        """Those that came since this was asked last. A line that is half written comes the next time."""
+        with self._log.open("rb") as file:
+            file.seek(self._seen_bytes)
+            lines, newline, _ = file.read().rpartition(b"\n")
+        self._seen_bytes += len(lines) + len(newline)
+        return parse_requests(lines.decode("utf-8", "replace").splitlines())
+
+
 class Load:
     """A load that goes on. `requests()` is what came of it so far."""
 
@@ -103,7 +119,7 @@ class Load:
         self._log = log
         self._said = said
         self._started_s = time.monotonic()
-        self._seen_bytes = 0
+        self._new = Follower(log)
 
     def requests(self) -> tuple[Request, ...]:
         with self._log.open(encoding="utf-8", errors="replace") as file:
@@ -111,11 +127,7 @@ class Load:
 
     def more(self) -> tuple[Request, ...]:
         """Those that came since this was asked last."""
-        with self._log.open("rb") as file:
-            file.seek(self._seen_bytes)
-            lines, newline, _ = file.read().rpartition(b"\n")
-        self._seen_bytes += len(lines) + len(newline)
-        return parse_requests(lines.decode("utf-8", "replace").splitlines())
+        return self._new.more()
 
     def end(self) -> None:
         """End it: callers still get the answers that they wait for. A second call does nothing."""
@@ -144,10 +156,15 @@ class Load:
                 return
             self.require_alive()
             if requests and time.monotonic() > self._started_s + _ALL_FAILED_S:
-                raise LoadFailed("the load got no good answer", why=f"all of {len(requests)} requests failed")
+                raise LoadFailed("the load got no good answer", why=_why_none(requests))
             if time.monotonic() > until:
                 raise LoadFailed("the load got no answer", why=f"none within {_FIRST_WITHIN_S:.0f} s")
             time.sleep(_STEP_S)
+
+
+def _why_none(requests: Sequence[Request]) -> str:
+    said = ", ".join(failure.text for failure in failures_of(requests)[:3])
+    return f"all of {len(requests)} requests failed: {said}"
 
 
 def require_extra(*packages: str) -> None:

@@ -21,10 +21,6 @@ def load_text(came: LoadMade) -> str:
     lines = [
         f"{came.users} callers ({came.scenario}) of {came.url}{begun}, for {duration(came.lasted_s)}",
         table(rows, right=frozenset(range(1, len(_HEAD)))),
-        *(f"  failed: {_failed(one.why)} x {one.count:,}" for one in came.endpoints[0].failed),
+        *(f"  {one.count:,} failed: {one.text}" for one in came.endpoints[0].failed),
     ]
     return "\n".join(lines)
-
-
-def _failed(why: str) -> str:
-    return f"status {why}" if why.isdigit() else why
