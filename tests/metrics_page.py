@@ -12,13 +12,15 @@ _HEAD = """# Metrics
 
 Written by `scripts/reference` from `jvmdiag/metrics/catalogue.txt` and `rules.txt`: do not edit it here.
 
-`jvmdiag metrics` takes two looks, and makes every figure of the two. "Between the looks" is the difference of a counter;
-"time" is the time between them by the target's own clock. A share is from 0 to 1; texts show it as a percentage. `--json`
-has every figure, the text what a person looks at. In OpenMetrics a name is `jvmdiag_` and the name with `_` for dots.
+`jvmdiag metrics` takes two looks, and makes every figure of the two. "Between the looks" is the difference of a
+counter; "time" is the time between them by the target's own clock. A share is from 0 to 1; texts show a percentage.
+`--json` has every figure, the text what a person looks at. In OpenMetrics a name is `jvmdiag_` and the name with `_`
+for dots.
 
-One look is one command: a shell that reads files of `/proc` and `/sys/fs/cgroup`. `/proc/PID` is that of the JVM, so the
-network is that of its container; CPU, load, memory and disks of the machine are the machine's. What is dear (sockets,
-processes, the room of the mounts) is read once in five seconds. Of more than 20,000 TCP sockets the table is not read.
+One look is one command: a shell that reads files of `/proc` and `/sys/fs/cgroup`. `/proc/PID` is that of the JVM, so
+the network is that of its container; CPU, load, memory and disks of the machine are the machine's. What is dear
+(sockets, processes, the room of the mounts) is read once in five seconds. Of more than
+20,000 TCP sockets the table is not read.
 
 `--statsd HOST:PORT` sends the figures that have a Datadog name, as gauges, with `target` and the labels as tags."""
 _NAMES = {

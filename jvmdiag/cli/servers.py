@@ -44,7 +44,7 @@ Threads = Annotated[
     bool,
     typer.Option(
         "--threads/--no-threads",
-        help="Tell Tomcat's busy threads by a thread dump, where its manager is not asked.",
+        help="Where its manager is not asked, tell Tomcat's busy threads by a thread dump.",
     ),
 ]
 

@@ -14,7 +14,7 @@ from jvmdiag.metrics.catalogue import described
 from jvmdiag.metrics.figure import Metrics
 
 if TYPE_CHECKING:
-    from datadog.dogstatsd import DogStatsd
+    from datadog.dogstatsd.base import DogStatsd
 
 # What a tag may not hold: its own separators in the datagram.
 _SEPARATORS = re.compile(r"[|,#\s]+")
@@ -68,7 +68,7 @@ class Agent:
     def __init__(self, address: Address) -> None:
         if find_spec("datadog") is None:
             raise MissingExtra("--statsd takes datadog", advice="install it: pip install 'jvmdiag[datadog]'")
-        from datadog.dogstatsd import DogStatsd
+        from datadog.dogstatsd.base import DogStatsd
 
         self._client: DogStatsd = DogStatsd(
             host=address.host,

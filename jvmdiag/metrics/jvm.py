@@ -38,11 +38,18 @@ def jvm_group(before: Look, after: Look, major: int | None) -> Group:
 
 def _heap(later: Counters) -> tuple[Figure, ...]:
     heap = heap_of(later)
+    spaces = (
+        (
+            maybe("jvm.heap.used", heap.used_bytes),
+            maybe("jvm.heap.committed", heap.committed_bytes),
+            maybe("jvm.heap.max", heap.max_bytes),
+            maybe("jvm.heap.used_share", heap.used_bytes / heap.max_bytes if heap.max_bytes else None),
+        )
+        if heap
+        else ()
+    )
     return present(
-        maybe("jvm.heap.used", heap and heap.used_bytes),
-        maybe("jvm.heap.committed", heap and heap.committed_bytes),
-        maybe("jvm.heap.max", heap and heap.max_bytes),
-        maybe("jvm.heap.used_share", heap.used_bytes / heap.max_bytes if heap and heap.max_bytes else None),
+        *spaces,
         maybe("jvm.metaspace.used", _number(later, "sun.gc.metaspace.used")),
         maybe("jvm.metaspace.committed", _number(later, "sun.gc.metaspace.capacity")),
     )

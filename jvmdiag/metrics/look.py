@@ -120,7 +120,7 @@ def _script() -> str:
 def take_look(reach: Reach, jvm: Jvm | None, points: Sequence[str], *, slow: bool = True) -> Look:
     """One look, at the JVM or, without one, at the machine alone. Costs one command, 20 to 80 ms of CPU time.
 
-    `points` are mount points whose room is asked for, in a slow look. Raises CommandRefused where the look did not run to its end.
+    `points` are mount points whose room is asked for, in a slow look. Raises CommandRefused where it was cut short.
     """
     token = secrets.token_hex(8)
     who = (str(jvm.pid), str(jvm.nspid)) if jvm else ("self", "self")

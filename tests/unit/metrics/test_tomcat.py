@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from jvmdiag.metrics.catalogue import described
 from jvmdiag.metrics.figure import Group
 from jvmdiag.metrics.http import NoPage, Page, Why
 from jvmdiag.metrics.tomcat import (
     DEFAULT_URL,
-    DESCRIBED,
     ManagerStatus,
     manager_status_of,
     parse_manager_status,
@@ -159,6 +159,8 @@ def test_where_there_is_no_tomcat_nothing_is_said() -> None:
 
 def test_every_figure_is_in_the_catalogue() -> None:
     made = tomcat_group(status(), later(requests=20), 1.0, BUSY, (), ())
-    assert {one.name for one in made.figures} == {one.name for one in DESCRIBED}
-    labels = {one.name: one.labels for one in DESCRIBED}
+    assert {one.name for one in made.figures} == {
+        one.name for one in described().values() if one.group == "tomcat"
+    }
+    labels = {one.name: one.labels for one in described().values()}
     assert all(tuple(key for key, _ in one.labels) == labels[one.name] for one in made.figures)

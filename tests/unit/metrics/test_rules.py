@@ -1,0 +1,132 @@
+"""The rules of thumb: their form, and that each says what it is about."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from jvmdiag.metrics.catalogue import described
+from jvmdiag.metrics.figure import Figure, Group, Level, figure
+from jvmdiag.metrics.rules import Rule, judged, parse_rules, rules
+
+
+def names_in(text: str) -> set[str]:
+    return {name.partition(":")[0] for name in re.findall(r"\{([^}]+)\}", text)}
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: f"{rule.group}-{rule.when[0].name}")
+def test_a_rule_is_about_figures_of_the_catalogue(rule: Rule) -> None:
+    for condition in rule.when:
+        assert described()[condition.name].group == rule.group
+    for name in names_in(rule.text + rule.advice):
+        figure_name, _, label = name.rpartition(".")
+        assert name in described() or label in described()[figure_name].labels
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: f"{rule.group}-{rule.when[0].name}")
+def test_a_rule_holds_beyond_its_thresholds_and_not_at_them(rule: Rule) -> None:
+    beyond = figures_for(rule, 1e-6)
+    verdict = rule.verdict(beyond)
+    assert verdict is not None
+    assert verdict.level is rule.level
+    assert "{" not in verdict.text + verdict.advice
+    assert "?" not in verdict.text
+    assert rule.verdict(figures_for(rule, 0.0)) is None
+    assert rule.verdict([]) is None
+
+
+def figures_for(rule: Rule, beyond: float) -> list[Figure]:
+    """Those that the rule is about, each so far beyond its threshold; what is only shown is 1."""
+    values = {name: 1.0 for name in names_in(rule.text + rule.advice) if name in described()}
+    values |= {one.name: one.threshold + (beyond if one.more else -beyond) for one in rule.when}
+    return [
+        figure(name, value, **dict.fromkeys(described()[name].labels, "x")) for name, value in values.items()
+    ]
+
+
+def test_every_group_ends_with_rules_that_hold_where_nothing_is_wrong() -> None:
+    last = {rule.group: rule.level for rule in rules()}
+    assert set(last) == {one.group for one in described().values()}
+    assert set(last.values()) == {Level.FINE}
+
+
+def test_trouble_comes_before_what_is_fine() -> None:
+    order = [Level.TROUBLE, Level.NOTICE, Level.FINE]
+    for group in {rule.group for rule in rules()}:
+        levels = [rule.level for rule in rules() if rule.group == group]
+        if group != "cpu":  # where a short CPU is told from one that is short for moments
+            assert levels == sorted(levels, key=order.index)
+
+
+@pytest.mark.parametrize(
+    ("group", "figures", "level", "said"),
+    [
+        (
+            "cpu",
+            {"load.1m": 0.4, "load.per_cpu": 0.2, "cpu.count": 2},
+            Level.FINE,
+            "load 0.4 on 2 CPUs: they have time",
+        ),
+        (
+            "cpu",
+            {"load.1m": 9, "load.per_cpu": 4.5, "cpu.count": 2, "cpu.idle": 0.01},
+            Level.TROUBLE,
+            "CPU is what is short",
+        ),
+        (
+            "cpu",
+            {"load.1m": 9, "load.per_cpu": 4.5, "cpu.count": 2, "cpu.idle": 0.9, "cpu.blocked": 8},
+            Level.TROUBLE,
+            "I/O is what is short",
+        ),
+        (
+            "network",
+            {"tcp.retransmit_share": 0.031, "tcp.established": 5},
+            Level.TROUBLE,
+            "retransmits 3.1 % of segments: unreliable network",
+        ),
+        (
+            "network",
+            {"tcp.retransmit_share": 0.001, "tcp.established": 5},
+            Level.FINE,
+            "retransmits 0.1 % of segments",
+        ),
+        (
+            "limits",
+            {"limit.files.used": 1000, "limit.files.soft": 1024, "limit.files.used_share": 0.977},
+            Level.TROUBLE,
+            "1,000 of 1,024 open files",
+        ),
+        ("jvm", {"jvm.stopped": 1, "jvm.heap.used": 5}, Level.TROUBLE, "stopped by a signal"),
+    ],
+)
+def test_what_the_study_says(group: str, figures: dict[str, float], level: Level, said: str) -> None:
+    verdict = judged(Group(group, tuple(figure(name, value) for name, value in figures.items()))).verdict
+    assert verdict is not None
+    assert verdict.level is level
+    assert said in verdict.text
+
+
+def test_the_whole_counts_before_its_parts() -> None:
+    figures = (
+        figure("cpu.iowait", 0.1),
+        figure("cpu.iowait", 0.5, core="1"),
+        figure("load.1m", 1),
+        figure("cpu.count", 4),
+    )
+    verdict = judged(Group("cpu", figures)).verdict
+    assert verdict is not None and "wait for I/O" not in verdict.text
+
+
+def test_nothing_seen_is_no_good_news() -> None:
+    verdict = judged(Group("jvm", ())).verdict
+    assert verdict is not None and verdict.level is Level.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "text", ["cpu bad: a > 1\n  x", "cpu fine: a = 1\n  x", "cpu fine: a > 1", "cpu fine: a > 1\n  x\n  y"]
+)
+def test_what_is_no_rule_is_an_error(text: str) -> None:
+    with pytest.raises(ValueError, match="no rule"):
+        parse_rules(text)

@@ -1,0 +1,59 @@
+"""The machine around a JVM as text, and as OpenMetrics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+from jvmdiag.metrics.cpu import cpu_group
+from jvmdiag.metrics.figure import Group, Level, Metrics, figure
+from jvmdiag.metrics.jvm import jvm_group
+from jvmdiag.metrics.rules import judged
+from jvmdiag.report.metrics import level_of, metrics_text, row_head, row_text
+from jvmdiag.report.openmetrics import openmetrics_text
+from tests.unit.metrics.look_case import recorded
+
+
+def families_of(text: str) -> list[Any]:
+    return list(text_string_to_metric_families(text))  # type: ignore[no-untyped-call]
+
+
+def busy() -> Metrics:
+    before, after = recorded("busy")
+    groups = (cpu_group(before, after), jvm_group(before, after, 17))
+    return Metrics("docker://web", "2026-03-01T12:00:00.000Z", 2.2, tuple(judged(group) for group in groups))
+
+
+def test_a_verdict_comes_first_and_the_busiest_threads_below() -> None:
+    lines = metrics_text(busy()).splitlines()
+    assert lines[0].startswith("docker://web")
+    assert lines[1].startswith("CPU      TROUBLE load 7.51 on 2 CPUs")
+    assert level_of(lines[1]) is Level.TROUBLE
+    assert level_of(lines[2]) is None
+    threads = [line.split() for line in lines if "busy-1" in line]
+    assert len(threads) == 1 and threads[0][0].isdigit()
+
+
+def test_a_line_of_many_has_every_column() -> None:
+    head, row = row_head(), row_text(busy())
+    assert len(head) == len(row)
+    assert row.startswith("12:00:00")
+
+
+def test_openmetrics_are_read_by_prometheus_own_parser() -> None:
+    odd = Group("cpu", (figure("cpu.thread", 0.5, tid="7", name='a "b"\\\n', state="R", wchan=""),))
+    families = {f.name: f for f in families_of(openmetrics_text([busy()]))}
+    assert families["jvmdiag_load_1m"].type == "gauge"
+    by_core = {s.labels.get("core", ""): s.value for s in families["jvmdiag_cpu_idle"].samples}
+    assert set(by_core) == {"", "0", "1"}
+    metrics = Metrics("ssh://h", "", 1.0, (odd,))
+    [family] = families_of(openmetrics_text([metrics]))
+    assert family.samples[0].labels == {
+        "target": "ssh://h",
+        "tid": "7",
+        "name": 'a "b"\\\n',
+        "state": "R",
+        "wchan": "",
+    }
+    assert family.samples[0].value == 0.5
