@@ -119,6 +119,31 @@ def test_tomcats_figures_are_those_of_its_own_pages(tomcat: Container) -> None:
     assert left_behind(tomcat, before) == []
 
 
+def test_a_containers_jvm_that_is_seen_on_its_machine_is_asked_in_its_own_network(tomcat: Container) -> None:
+    pid = int(tomcat.attrs["State"]["Pid"])
+    with open_scene(Job(parse_target("local://"), jvm=str(pid)), Journal()) as scene:
+        assert scene.view.kind is ViewKind.MACHINE
+        # Nobody listens on this port of the machine itself.
+        assert isinstance(read_tomcat(Http(vantages(scene)), OPS), ManagerStatus)
+
+
+def test_idle_callers_are_accepted_connections(tomcat: Container, tmp_path: Path) -> None:
+    callers = [http.client.HTTPConnection("127.0.0.1", published_port(tomcat), timeout=10) for _ in range(7)]
+    try:
+        for caller in callers:
+            caller.request("GET", "/")
+            assert caller.getresponse().read()  # and it is kept alive
+        run = jvmdiag("metrics", str(tomcat.name), "--no-threads", "--json", home=tmp_path)
+    finally:
+        for caller in callers:
+            caller.close()
+    assert run.exit_code == 0, run.err
+    groups = {group["name"]: group for group in run.document["groups"]}
+    figures = {figure["name"]: figure["value"] for figure in groups["tomcat"]["figures"]}
+    assert figures["tomcat.connections"] == len(callers)
+    assert figures["tomcat.queue"] == 0
+
+
 def test_without_credentials_a_thread_dump_tells_who_is_busy(tomcat: Container, tmp_path: Path) -> None:
     with scene_of(tomcat, ViewKind.INSIDE) as (scene, _):
         came = Http(vantages(scene)).get("http://127.0.0.1:8080/manager/status?XML=true")
