@@ -19,6 +19,7 @@ from jvmdiag.cli import (
     heapdump,
     histogram,
     jcmd,
+    load,
     metrics,
     ps,
     redact,
@@ -63,6 +64,7 @@ for name, module in (
     ("fetch", fetch),
     ("redact", redact),
     ("rehearse", rehearse),
+    ("load", load),
     ("sweep", sweep),
 ):
     app.command(name, epilog=module.EXAMPLE, **getattr(module, "SETTINGS", {}))(module.command)

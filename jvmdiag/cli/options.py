@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from jvmdiag.collect.dry_run import DryRun
     from jvmdiag.collect.job import Job, Journal
     from jvmdiag.collect.price import Offer, Terms
+    from jvmdiag.load.running import LoadSpec
 
 Choice = TypeVar("Choice", bound=Enum)
 Command = Callable[..., None]
@@ -234,6 +235,11 @@ class Way:
         if self.yes:
             self.console.say(offer_text(offer))
         return self.yes or self.console.confirm(offer_text(offer), "Take it?")
+
+    def agrees_to_load(self, load: LoadSpec) -> bool:
+        """Whether that load may be made: this machine is nobody else's; --yes says so, or somebody who is asked."""
+        what = f"{load.users} callers of {load.shown}, which is not this machine."
+        return self.yes or load.is_loopback or self.console.confirm(what, "Make that load?")
 
     def show(self, dry: DryRun) -> None:
         """What would be run, as text or as a document."""
