@@ -40,6 +40,7 @@ from tests.real.images import Images, load
 from tests.real.jvmdiag import Run, argv, environment
 from tests.real.local_jvm import start as local_jvm
 from tests.real.local_jvm import unpack
+from tests.real.pausing import pause_for
 from tests.real.sshd import Sshd, descendants
 
 HEAP, ROOM = ("--megabytes", "90"), ("-Xmx400m",)
@@ -331,12 +332,12 @@ def over_tcp(container: Container, line: DelayProxy, home: Path) -> Route:
     def kill_reader() -> None:
         container.exec_run(["sh", "-c", _KILL_READER])
 
-    def pause() -> None:
-        container.pause()
-        time.sleep(1.0)
-        container.unpause()
-
-    faults = {"cut": line.cut, "exec killed": kill_reader, "bit flipped": line.flip, "paused": pause}
+    faults = {
+        "cut": line.cut,
+        "exec killed": kill_reader,
+        "bit flipped": line.flip,
+        "paused": lambda: pause_for(container, 1.0),
+    }
     env = {"DOCKER_HOST": f"tcp://127.0.0.1:{line.port}"}
     return Route("engine", str(container.name), ("--view", "inside"), home, env, line, lambda: where, faults)
 
