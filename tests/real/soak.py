@@ -55,7 +55,7 @@ SIGNALS = {"kill -9": signal.SIGKILL, "hang up": signal.SIGHUP}
 
 @dataclass
 class Route:
-    """One way to one JVM. `tmp` is its /tmp as this machine sees it."""
+    """One way to one JVM. `tmp` is where its dumps are, as this machine sees it."""
 
     name: str
     target: str
@@ -100,8 +100,8 @@ class Ended:
 
 @dataclass
 class Witness:
-    """Holds on to every dump that a journal in `out` names, by a second name in the JVM's /tmp: that outlives the
-    first. Other people's dumps in that directory are not looked at."""
+    """Holds on to every dump that a journal in `out` names, by a second name beside it: that outlives the first.
+    Other people's dumps in that directory are not looked at."""
 
     out: Path
     tmp: Callable[[], Path]
@@ -296,9 +296,10 @@ def small_disk(folder: Path) -> Iterator[Path]:
 
 
 def over_ssh(sshd: Sshd, line: DelayProxy, home: Path, pid: int) -> Route:
-    """The JVM `pid` of this machine, over SSH and the line."""
+    """The JVM `pid` of this machine, over SSH and the line; its dumps are not among those of others in /tmp."""
     sshd.trust(*sshd.host_keys, hosts=f"[127.0.0.1]:{line.port}")
     (home / ".ssh").mkdir(parents=True)
+    (dumps := home / "dumps").mkdir()
     (home / ".ssh" / "known_hosts").write_text(sshd.known_hosts.read_text())
 
     def kill_reader() -> None:
@@ -313,10 +314,8 @@ def over_ssh(sshd: Sshd, line: DelayProxy, home: Path, pid: int) -> Route:
         "exec killed": kill_reader,
         "bit flipped": line.flip,
     }
-    options = ("-i", str(sshd.client_key), "--jvm", str(pid))
-    return Route(
-        "ssh", str(sshd.target(port=line.port)), options, home, {}, line, lambda: Path("/tmp"), faults
-    )
+    options = ("-i", str(sshd.client_key), "--jvm", str(pid), "--dump-dir", str(dumps))
+    return Route("ssh", str(sshd.target(port=line.port)), options, home, {}, line, lambda: dumps, faults)
 
 
 def over_tcp(container: Container, line: DelayProxy, home: Path) -> Route:
