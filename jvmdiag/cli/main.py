@@ -19,6 +19,7 @@ from jvmdiag.cli import (
     heapdump,
     histogram,
     jcmd,
+    load,
     metrics,
     ps,
     redact,
@@ -64,6 +65,7 @@ for name, module in (
     ("fetch", fetch),
     ("redact", redact),
     ("rehearse", rehearse),
+    ("load", load),
     ("sweep", sweep),
     ("snapshot", snapshot),
 ):

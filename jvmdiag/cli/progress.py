@@ -1,20 +1,23 @@
-"""The bar: bytes, rate and time left, painted by tqdm on a terminal only."""
+"""Bars: bytes, rate and time left, or how a load goes; painted by tqdm on a terminal only."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
 from jvmdiag.cli import stopping
 from jvmdiag.cli.console import Console
 from jvmdiag.collect.job import Progress
+from jvmdiag.units import duration
 
 if TYPE_CHECKING:
     from tqdm import tqdm
+
+    from jvmdiag.collect.load import SoFar
 
 _ASSUMED_COLUMNS = 79
 # What is over by then needs no bar.
@@ -32,6 +35,33 @@ def progress_of(console: Console, what: str) -> Iterator[Progress]:
         yield Progress(bar.advance, bar.expect, bar.warn, bar.note, bar.written)
     finally:
         bar.close()
+
+
+@contextmanager
+def load_line(console: Console, seconds: float) -> Iterator[Callable[[SoFar], None]]:
+    """Paints how a load of so many seconds goes, over one line."""
+    if not console.paints:
+        yield lambda _: stopping.check()
+        return
+    from tqdm import tqdm
+
+    with tqdm(
+        total=seconds,
+        bar_format="{n:.0f} of {total:.0f} s |{bar:20}| {postfix}",
+        file=sys.stderr,
+        leave=False,
+        disable=None,
+        ncols=_columns(),
+        nrows=2,
+    ) as bar:
+
+        def show(so_far: SoFar) -> None:
+            stopping.check()
+            slowest = "-" if so_far.p95_s is None else duration(so_far.p95_s)
+            bar.n = min(so_far.elapsed_s, seconds)
+            bar.set_postfix_str(f"{so_far.per_s:.1f} a second, P95 {slowest}, {so_far.failures} failed")
+
+        yield show
 
 
 class _Bar:

@@ -62,12 +62,8 @@ def command(
         way.show(rehearse_rehearsal(way.job, rehearsal, way.journal))
         return
 
-    def agreed(load: LoadSpec) -> bool:
-        what = f"{load.users} callers of {load.shown}, which is not this machine."
-        return way.yes or load.is_loopback or way.console.confirm(what, "Make that load?")
-
     with progress_of(way.console, "heap dump") as progress:
-        came = rehearse(way.job, rehearsal, way.journal, progress, agreed)
+        came = rehearse(way.job, rehearsal, way.journal, progress, way.agrees_to_load)
     if way.json:
         way.console.result(document("rehearse", **vars(came)))
         return

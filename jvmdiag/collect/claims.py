@@ -11,6 +11,7 @@ from jvmdiag.errors import BadRequest, IntegrityError
 from jvmdiag.impact.runs import HEAP_DUMP, RunRecord
 from jvmdiag.transfer.manifest import Manifest, manifest_path, read_manifest
 from jvmdiag.transfer.sink import PARTIAL_SUFFIX
+from jvmdiag.transfer.unfinished import journal_path
 
 FILE = "file"
 _MANIFESTS = "*.manifest.json"
@@ -22,8 +23,8 @@ _MAY_COME_S = 3600.0
 class Claim:
     """Somebody's word for one path of `target`. `uid` is that of the JVM, as numbered where it was looked at.
 
-    `size_bytes` is what it must be, where that is known. `copy` is a verified copy of it here, `partial` an
-    unfinished one; each or both empty.
+    `size_bytes` is what it must be, where that is known. `copy` is a verified copy of it here, `partial` one that
+    `jvmdiag resume` goes on with; each or both empty.
     """
 
     target: str
@@ -45,21 +46,21 @@ def claims_of_record(record: RunRecord, now_s: float) -> Iterator[Claim]:
     partial = Path(record.partial) if record.partial else None
     final = Path(record.partial.removesuffix(PARTIAL_SUFFIX))
     copy = str(final) if partial and final.is_file() else ""
-    unfinished = str(partial) if partial and partial.is_file() else ""
-    begun = bool(copy or (unfinished and partial and partial.stat().st_size))
+    begun = bool(copy or (partial and partial.is_file() and partial.stat().st_size))
     waits = not begun and now_s - record.at_s < _MAY_COME_S
     for made in record.made:
-        yield Claim(
-            target=record.target,
-            kind=made.kind,
-            path=made.path,
-            by=f"record {record.id}",
-            uid=uid,
-            record=record,
-            copy=copy,
-            partial=unfinished,
-            may_come=waits and made.kind == HEAP_DUMP,
-        )
+        for path in made.paths:
+            yield Claim(
+                target=record.target,
+                kind=made.kind,
+                path=path,
+                by=f"record {record.id}",
+                uid=uid,
+                record=record,
+                copy=copy,
+                partial=str(partial) if partial and journal_path(final.parent, final.name).is_file() else "",
+                may_come=waits and made.kind == HEAP_DUMP,
+            )
 
 
 def claims_of_manifests(files: Sequence[Path], directory: Path | None) -> tuple[Claim, ...]:

@@ -13,9 +13,9 @@ from jvmdiag.capture.heap_command import heap_dump_line
 from jvmdiag.capture.pipe import STALL_S
 from jvmdiag.capture.piped import fifo_of, piped_line
 from jvmdiag.collect.check import methods_of
-from jvmdiag.collect.fetch import find_file
 from jvmdiag.collect.heap_request import HeapDumpRequest
 from jvmdiag.collect.job import Job, Journal
+from jvmdiag.collect.lies_there import find_file
 from jvmdiag.collect.price import preflight
 from jvmdiag.collect.rehearse import Rehearsal
 from jvmdiag.collect.scene import SidecarNeeded, open_scene
@@ -134,7 +134,10 @@ def rehearse_fetch(job: Job, path: str, journal: Journal, *, remove: bool) -> Dr
             locked = "other commands of the engine for this container wait meanwhile"
             read = Planned(f"archive of {path}, over the engine", locked)
         else:
-            read = Planned(f"head -c {found.size_bytes} {shlex.quote(path)}", "reading of the target's disk")
+            read = Planned(
+                f"cat {shlex.quote(found.file)}, the first {found.size_bytes} bytes",
+                "reading of the target's disk",
+            )
         gone = (
             (
                 Planned(

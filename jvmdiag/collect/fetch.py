@@ -12,33 +12,18 @@ from pathlib import PurePosixPath
 from jvmdiag.collect.archived import archived
 from jvmdiag.collect.job import Job, Journal, Progress, now
 from jvmdiag.collect.keep import Origin, artifact, require_agreement, write_account
-from jvmdiag.errors import BadRequest, DumpIncomplete, JvmdiagError, NoSuchFile, TargetNotRunning, TransferCut
-from jvmdiag.hosts.base import Host
-from jvmdiag.hosts.opening import open_place, stopped_container
-from jvmdiag.hosts.place import ContainerPlace, Place
-from jvmdiag.model import Artifact, LeftBehind, Owner, Witness
-from jvmdiag.target import DockerTarget, SshDockerTarget
+from jvmdiag.collect.lies_there import LOOK_TIMEOUT_S, ROOT, find_file, host_of, look, read_file
+from jvmdiag.errors import DumpIncomplete, JvmdiagError, TransferCut
+from jvmdiag.hosts.opening import open_place
+from jvmdiag.hosts.place import ContainerPlace
+from jvmdiag.model import Artifact, LeftBehind, Witness
 from jvmdiag.transfer.codec import Codec
 from jvmdiag.transfer.hprof import StructureWalk
 from jvmdiag.transfer.pump import Pumped, pump
 from jvmdiag.transfer.sink import PartialFile, private_directory
 from jvmdiag.transfer.verify import verify_file
 
-_ROOT = Owner(0, 0)
 _PACKED = (".gz", ".zst", ".zip", ".xz", ".bz2", ".lz4", ".jfr")
-_LOOK = """
-# What lies in a directory that is closed to us looks as if it were not there.
-dir=${1%/*}
-while [ -n "$dir" ] && [ ! -e "$dir" ]; do dir=${dir%/*}; done
-[ -x "${dir:-/}" ] || { echo closed; exit 0; }
-[ -e "$1" ] || { echo missing; exit 0; }
-[ -f "$1" ] || { echo other; exit 0; }
-[ -r "$1" ] || { echo closed; exit 0; }
-# The sum is that of the bytes that are taken: a log may grow meanwhile.
-size=$(($(wc -c <"$1")))
-[ "$2" = sum ] || { echo "file $size"; exit 0; }
-echo "file $size $(head -c "$size" "$1" | sha256sum 2>/dev/null)"
-"""
 _REMOVE = """
 command -v sha256sum >/dev/null || exit 3
 sum=$(sha256sum <"$1") || exit 1
@@ -49,9 +34,7 @@ _NOT_REMOVED = {
     3: "the target has no sha256sum to compare it with its copy",
     4: "it is no longer what was copied",
 }
-# The sum is taken there, which reads the file once more before a byte moves: 3.5 s a GB by Debian's
-# sha256sum. A heap dump vouches for itself by its structure.
-_LOOK_TIMEOUT_S = 1800.0
+# A heap dump vouches for itself by its structure: no sum of it is taken there.
 _VOUCHES_FOR_ITSELF = ".hprof"
 _PACKED_DUMP = (".hprof.gz", ".hprof.zst")
 
@@ -158,43 +141,6 @@ def _counted(there: int, here: int) -> Witness:
     return Witness("byte count", here == there, f"{there:,} bytes there, {here:,} here")
 
 
-@dataclass(frozen=True)
-class Found:
-    """A file that is there: how it would be read. `size_bytes` is None where only the archive can tell."""
-
-    place: Place
-    user: Owner | None
-    size_bytes: int | None
-    sha256: str | None = None
-
-
-@contextmanager
-def find_file(job: Job, path: str, journal: Journal, *, summed: bool) -> Iterator[Found]:
-    """Look at `path` and leave it as it is; its place stays open with the context. `summed` reads all of it.
-
-    Raises NoSuchFile, and BadRequest for a path that does not begin at the root.
-    """
-    if not path.startswith("/"):
-        raise BadRequest(f"{path!r} is no absolute path", advice="name it from the target's root: /tmp/FILE")
-    with ExitStack() as stack:
-        try:
-            place = stack.enter_context(open_place(job.target, job.access, journal))
-        except TargetNotRunning:
-            if not isinstance(job.target, DockerTarget | SshDockerTarget):
-                raise
-            yield Found(stack.enter_context(stopped_container(job.target, job.access, journal)), None, None)
-            return
-        user = _ROOT if isinstance(place, ContainerPlace) or job.access.sudo else None
-        found = _look(_host_of(place), path, user, summed=summed)
-        if found is None and not isinstance(place, ContainerPlace):
-            raise NoSuchFile(f"no POSIX shell at {place.name} to read {path} with")
-        yield Found(place, user, *(found or (None,)))
-
-
-def _host_of(place: Place) -> Host:
-    return place.inside if isinstance(place, ContainerPlace) else place.host
-
-
 @contextmanager
 def _source(job: Job, path: str, journal: Journal) -> Iterator[_Source]:
     with ExitStack() as stack:
@@ -205,47 +151,10 @@ def _source(job: Job, path: str, journal: Journal) -> Iterator[_Source]:
             file = stack.enter_context(archived(found.place, path))
             yield _Source(file.size_bytes, None, file.chunks, "archive", found.place.host_key_checked)
         else:
-            host = _host_of(found.place)
-            yield stack.enter_context(_streamed(host, path, found.user, found.size_bytes, found.sha256))
-
-
-def _look(host: Host, path: str, user: Owner | None, *, summed: bool) -> tuple[int, str | None] | None:
-    """Size and, with `summed`, sum; None where there is no shell to look with."""
-    wanted = "sum" if summed else ""
-    done = host.run(["sh", "-c", _LOOK, "sh", path, wanted], user=user, timeout_s=_LOOK_TIMEOUT_S)
-    if done.exit_code in (126, 127):
-        return None
-    words = done.text.split()
-    match words:
-        case ["missing"]:
-            raise NoSuchFile(
-                f"no {path} on {host.name}", advice="the path is that of the target, from its root"
-            )
-        case ["other"]:
-            raise NoSuchFile(f"{path} on {host.name} is no regular file")
-        case ["closed"]:
-            raise NoSuchFile(f"{path} on {host.name} is not for this user to read", advice="add --sudo")
-        case ["file", size, *rest]:
-            return int(size), rest[0] if rest else None
-    raise NoSuchFile(f"{path} on {host.name} could not be looked at", why=done.complaint)
-
-
-@contextmanager
-def _streamed(host: Host, path: str, user: Owner | None, size: int, sha256: str | None) -> Iterator[_Source]:
-    with host.stream(["head", "-c", str(size), path], user=user) as stream:
-
-        def chunks() -> Iterator[bytes]:
-            yield from stream
-            end = stream.finish()
-            if end.exit_code != 0:
-                raise TransferCut(
-                    f"the stream of {path} was cut",
-                    why=end.complaint or f"exit code {end.exit_code}",
-                    advice="try again",
-                )
-
-        look = partial(_look, host, path, user, summed=True)
-        yield _Source(size, sha256, chunks(), "stream", host.host_key_checked, look)
+            chunks = stack.enter_context(read_file(found.host, found.file, found.user, found.size_bytes))
+            again = partial(look, found.host, found.file, found.user, summed=True)
+            checked = found.place.host_key_checked
+            yield _Source(found.size_bytes, found.sha256, chunks, "stream", checked, again)
 
 
 def _remove(
@@ -254,9 +163,9 @@ def _remove(
     """Why it was not removed there, and what is left: both empty where it was."""
     try:
         with open_place(job.target, job.access, journal) as place:
-            user = _ROOT if isinstance(place, ContainerPlace) or job.access.sudo else None
+            user = ROOT if isinstance(place, ContainerPlace) or job.access.sudo else None
             argv = ["sh", "-c", _REMOVE, "sh", path, sha256]
-            done = _host_of(place).run(argv, user=user, timeout_s=_LOOK_TIMEOUT_S)
+            done = host_of(place).run(argv, user=user, timeout_s=LOOK_TIMEOUT_S)
         if done.ok:
             return (), ()
         why = _NOT_REMOVED.get(done.exit_code or 0, done.complaint or f"exit code {done.exit_code}")

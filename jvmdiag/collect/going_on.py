@@ -17,6 +17,7 @@ from jvmdiag.collect.again import Sought, byte_count, reopen, same_sum
 from jvmdiag.collect.archived import ArchivedDump
 from jvmdiag.collect.job import Job, Journal, Progress, now
 from jvmdiag.collect.keep import artifact, require_agreement
+from jvmdiag.collect.recording import take_over
 from jvmdiag.collect.redacting import Redacting, redaction_notes
 from jvmdiag.errors import (
     ConnectError,
@@ -75,11 +76,17 @@ class GoingOn:
         if not unnamed(final, partial):
             return self._committed(final)
         with PartialFile(final.parent, final.name, again=partial.exists()) as sink:
+            self._take_over()
             self._reopened()
             size_bytes = self._asked(lambda: self._dump.written(self._job.timeout_s))
             here_bytes, pumped, witnesses = self._copied(size_bytes, sink)
             kept = artifact(sink.commit(), "heap dump", self._job, pumped, witnesses)
         return self._accounted(kept, here_bytes)
+
+    def _take_over(self) -> None:
+        known = self._unfinished.manifest
+        partial = PartialFile(self._job.output, known.file).partial
+        take_over(known.target, self._unfinished.path, partial)
 
     def _asked(self, ask: Callable[[], T]) -> T:
         return self._patience.asked(ask, self._reopened)
@@ -192,6 +199,7 @@ class GoingOn:
                 f"{final} is there already, and cannot be read here: it is encrypted",
                 advice="jvmdiag verify --identity KEY looks at it, and jvmdiag sweep removes the dump on the target",
             )
+        self._take_over()
         walk = StructureWalk()
         sums = sums_of(final, self._job.codec, walk.feed, self._progress.advance)
         pumped = sums.pumped(as_is=self._job.codec is Codec.NONE)

@@ -39,6 +39,7 @@ from jvmdiag.impact.disk import scratch_path, writes_parts
 from jvmdiag.impact.finding import Subject
 from jvmdiag.impact.lock import dump_lock
 from jvmdiag.impact.pause import MeteredSpeaker
+from jvmdiag.impact.runs import HEAP_DUMP, PIPES
 from jvmdiag.jvm.discovery import require_still_there
 from jvmdiag.model import LeftBehind, Witness
 from jvmdiag.transfer.hprof import StructureWalk
@@ -126,7 +127,8 @@ class _Taking:
             stack.enter_context(self._lock(metered))
             sink = stack.enter_context(PartialFile(self.job.output, ledger.name))
             dump = self._dump(metered, ledger, stack)
-            stack.enter_context(recorded(self.job, self.scene, dump, sink.partial, self.progress.warn))
+            kind = PIPES if self.request.no_disk else HEAP_DUMP
+            stack.enter_context(recorded(self.job, self.scene, kind, dump, sink.partial, self.progress.warn))
             metered.read_ahead()
             with self._cleaning(dump, sink, ledger):
                 if not self.request.no_disk:

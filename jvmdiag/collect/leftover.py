@@ -11,7 +11,7 @@ from jvmdiag.collect.claims import FILE, Claim
 from jvmdiag.hosts.runner import Life, life_of, this_run
 from jvmdiag.hosts.sidecars import Sidecar
 from jvmdiag.impact.leftovers import Lying
-from jvmdiag.impact.runs import LOCK, TRIGGER, RunRecord
+from jvmdiag.impact.runs import LOCK, PIPES, TRIGGER, RunRecord
 from jvmdiag.units import size
 
 LABEL = "label"
@@ -80,7 +80,7 @@ def _judged(
         where=one.path,
         state=State.LEFT,
         by=claim.by,
-        size_bytes=one.size_bytes,
+        size_bytes=0 if one.kind == "directory" else one.size_bytes,
         age_s=one.age_s if one.there and one.inode else None,
         uid=one.uid if one.inode else None,
     )
@@ -110,8 +110,8 @@ def _doubt(claim: Claim, one: Lying, uids: frozenset[int], *, is_part: bool) -> 
     """Why it may not be what the run made, or empty."""
     if one.kind == "closed":
         return "not for this user to look at: add --sudo"
-    if one.kind not in ("file", "fifo"):
-        return f"what is there now is a {one.kind}" if one.kind == "link" else "what is there now is no file"
+    if one.kind not in (("directory",) if claim.kind == PIPES else ("file", "fifo")):
+        return f"what is there now is {'something else' if one.kind == 'other' else f'a {one.kind}'}"
     if uids and one.uid not in uids:
         return f"it belongs to uid {one.uid}, and the JVM's was {', '.join(str(uid) for uid in sorted(uids))}"
     if claim.size_bytes is not None and not is_part and one.size_bytes != claim.size_bytes:
@@ -128,9 +128,9 @@ def _asset(claim: Claim, one: Lying) -> str:
     whole = (
         f"whole, {size(one.size_bytes)}" if one.ending == "whole" else f"{size(one.size_bytes)}, maybe whole"
     )
-    fetch = f"jvmdiag fetch {claim.target} {shlex.quote(one.path)} --remove"
-    resume = f"; or go on with {claim.partial}: jvmdiag resume" if claim.partial else ""
-    return f"{whole}, never brought here: {fetch}{resume}"
+    if claim.partial:
+        return f"{whole}; this goes on with what is here: jvmdiag resume {shlex.quote(claim.partial)}"
+    return f"{whole}, never brought here: jvmdiag fetch {claim.target} {shlex.quote(one.path)} --remove"
 
 
 def of_running(record: RunRecord) -> tuple[Leftover, ...]:
@@ -178,16 +178,17 @@ def of_sidecar(target: str, sidecar: Sidecar, now_s: float) -> Leftover | None:
 
 
 def of_others(target: str, one: Lying) -> Leftover:
-    """A dump, trigger or lock that no record or manifest of ours names."""
+    """A dump, trigger, lock or directory that no record or manifest of ours names."""
     name = one.path.rpartition("/")[2]
     what, note = next((words for fits, words in _OTHERS if fits(name)), ("heap dump", ""))
+    is_file = one.kind in ("file", "fifo")
     return Leftover(
         target=target,
-        what=what,
+        what=what if is_file else "directory",
         where=one.path,
         state=State.OTHERS,
         note=note,
-        size_bytes=one.size_bytes,
+        size_bytes=one.size_bytes if is_file else 0,
         age_s=one.age_s,
         uid=one.uid,
     )

@@ -85,8 +85,10 @@ def _clock() -> str:
 
 def watched_of(scene: Scene, request: ServersRequest, stack: ExitStack) -> Watched:
     """What a JVM that was found already is looked at by, for as long as `stack` is open."""
-    servers = Servers(scene.inside, scene, request, stack)
-    return Watched(scene.place.name, reach_of(scene.view, scene.jvm), scene.jvm, servers)
+    jvm, host = scene.jvm, scene.view.host
+    # Whoever may not look into it sees what anybody may.
+    reach = reach_of(scene.view, jvm) if jvm.readable else Reach(host, "", None, jvm.pid)
+    return Watched(scene.place.name, reach, jvm, Servers(scene.inside, scene, request, stack))
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -13,9 +14,9 @@ from jvmdiag.collect.job import Job
 from jvmdiag.errors import JvmdiagError
 from jvmdiag.hosts.base import Host
 from jvmdiag.hosts.place import ContainerPlace, Place
-from jvmdiag.hosts.runner import this_run
+from jvmdiag.hosts.runner import Life, life_of, this_run
 from jvmdiag.impact.around import lock_path
-from jvmdiag.impact.runs import HEAP_DUMP, LOCK, TRIGGER, Made, RecordedJvm, RunRecord, Runs, fresh_id
+from jvmdiag.impact.runs import LOCK, TRIGGER, Made, RecordedJvm, RunRecord, Runs, fresh_id
 from jvmdiag.model import Jvm
 
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
@@ -33,15 +34,16 @@ class OnTarget(Protocol):
 
 @contextmanager
 def recorded(
-    job: Job, scene: Scene, dump: OnTarget, partial: Path, warn: Callable[[str], None]
+    job: Job, scene: Scene, kind: str, dump: OnTarget, partial: Path, warn: Callable[[str], None]
 ) -> Iterator[None]:
-    """Around everything that is done for `dump`; its record stays where something of it does."""
+    """Around everything that is done for `dump`, which is a HEAP_DUMP or PIPES there; its record stays where
+    something of it does."""
     runs, lock = Runs(), lock_path(scene.jvm)
     record = _record(
         job,
         scene.place,
         scene.jvm,
-        (Made(HEAP_DUMP, dump.path), Made(LOCK, lock)),
+        (Made(kind, dump.path), Made(LOCK, lock)),
         boot=boot_of(scene.view.host) if not isinstance(scene.place, ContainerPlace) else "",
         partial=str(partial.absolute()),
     )
@@ -74,6 +76,31 @@ def attaching(job: Job, place: Place) -> Iterator[Callable[[Jvm], None]]:
         yield tell
     finally:
         runs.drop(record_id)
+
+
+def take_over(target: str, path: str, partial: Path) -> None:
+    """Make what another run wrote down of the dump at `path` this run's word: a sweep leaves alone what is gone on
+    with. Where that other run lives, it stays its."""
+    runs = Runs()
+    for record in _of_dump(runs, target, path):
+        if life_of(record.run) is not Life.ALIVE:
+            mine = replace(record, partial=str(partial.absolute()), run=this_run(), at_s=time.time())
+            runs.keep(mine)
+
+
+def forget(target: str, path: str) -> None:
+    """Take away what runs wrote down of the dump at `path`: it is clean there now."""
+    runs = Runs()
+    for record in _of_dump(runs, target, path):
+        runs.drop(record.id)
+
+
+def _of_dump(runs: Runs, target: str, path: str) -> list[RunRecord]:
+    return [
+        record
+        for record in runs.all()[0]
+        if record.target == target and any(made.path == path for made in record.made)
+    ]
 
 
 def boot_of(host: Host) -> str:

@@ -61,7 +61,7 @@ def rehearse(
     `agreed` is asked before anything that is not this machine is loaded. Raises Declined, MissingExtra,
     LoadFailed, and all that a heap dump raises.
     """
-    require_extra()
+    require_extra("locust", "matplotlib")
     rehearsal.check()
     private_directory(job.output)
     if not agreed(rehearsal.load):
@@ -97,7 +97,7 @@ def _rehearsed(
         picture=str(picture),
         target=str(job.target),
         url=spec.shown,
-        scenario=spec.locustfile.name if spec.locustfile else spec.scenario.value,
+        scenario=spec.asks,
         users=spec.users,
         asked_at=utc(taken.asked_at),
         took_s=taken.took_s,

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from jvmdiag.collect.going_on import GoingOn, Resumed, rules_of
 from jvmdiag.collect.job import Job, Journal, Progress
+from jvmdiag.collect.recording import forget
 from jvmdiag.errors import JvmdiagError, NoSuchFile, NotADump
-from jvmdiag.impact.runs import Runs
 from jvmdiag.model import owner_of
 from jvmdiag.target import parse_target
 from jvmdiag.transfer.codec import Codec
@@ -89,14 +89,5 @@ def resume_dump(found: Found, journal: Journal, progress: Progress) -> Resumed:
         ) from None
     remove_unfinished(found.journal_file)
     if not resumed.left_behind:
-        forget(found)
+        forget(found.unfinished.manifest.target, found.unfinished.path)
     return resumed
-
-
-def forget(found: Found) -> None:
-    """What the run before had written down of the dump, for a sweep: it is clean there now."""
-    runs = Runs()
-    for record in runs.all()[0]:
-        made = {one.path for one in record.made}
-        if record.target == found.unfinished.manifest.target and found.unfinished.path in made:
-            runs.drop(record.id)

@@ -16,6 +16,7 @@ from jvmdiag.metrics.apache import PROGRAMS, ServerStatus, apache_group, read_ap
 from jvmdiag.metrics.figure import Group
 from jvmdiag.metrics.http import Credentials, Http, NoPage, Vantage, vantages
 from jvmdiag.metrics.look import Look
+from jvmdiag.metrics.sockets import sockets_of
 from jvmdiag.metrics.tomcat import DEFAULT_URL as TOMCAT_URL
 from jvmdiag.metrics.tomcat import ManagerStatus, read_tomcat, tomcat_group
 from jvmdiag.metrics.tomcat_threads import count_by_kernel
@@ -86,6 +87,7 @@ class Servers:
             dump,
             comms,
             (*_why(page), *((self._silent,) if self._silent else ())),
+            sockets_of(look),
         )
         apache = apache_group(
             _known(before.apache if before else None),

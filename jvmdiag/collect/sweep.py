@@ -128,7 +128,7 @@ def _sweep(
     now_s = time.time()
     running = [record for record in records if record.under_way(now_s)]
     over = [record for record in records if record not in running]
-    busy = {made.path for record in running for made in record.made}
+    busy = {path for record in running for made in record.made for path in made.paths}
     claimed = (*(claim for record in over for claim in claims_of_record(record, now_s)), *claims)
     ours = tuple(claim for claim in without_doubles(claimed) if claim.path not in busy)
     things = [Thing(one) for record in running for one in of_running(record)]

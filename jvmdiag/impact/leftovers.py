@@ -15,10 +15,11 @@ _LOOK_S = 60.0
 
 @dataclass(frozen=True)
 class Lying:
-    """One path of the target as it is now. `kind`: file, fifo, link, other, missing, or closed to the one who looked.
+    """One path of the target as it is now. `kind`: file, fifo, directory (with FIFOs in it or nothing), link, other,
+    missing, or closed to the one who looked.
 
     `ending` of a heap dump: whole, cut, other (it begins as none does) or unknown; `user` is the pid of a process that
-    has the file open, or names it in its command line, which is how a JVM is asked for a dump.
+    has it open, or something in it, or names it in its command line, which is how a JVM is asked for a dump.
     """
 
     path: str
@@ -58,7 +59,7 @@ def look_at(reach: Reach, paths: Sequence[str], directories: Sequence[str]) -> L
 
 
 def remove(reach: Reach, lying: Sequence[Lying]) -> dict[str, str]:
-    """Remove each, if it is still the file that was looked at and nobody uses it. One word for each path:
+    """Remove each, if it still is what was looked at and nobody uses it. One word for each path:
     removed, gone, busy, changed or refused. Raises CommandRefused."""
     lines = _ask(reach, [f"remove {one.inode} {one.size_bytes} {one.path}" for one in lying])
     words = (line.partition(" ")[::2] for line in lines)

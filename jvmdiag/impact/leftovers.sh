@@ -1,7 +1,7 @@
 # What lies where runs left something, and what others left there. $1 is the prefix of the mount namespace; stdin has a line for each question:
-#   look PATH            a file that a record names, and the parts beside it
+#   look PATH            a file or a directory of FIFOs that a record names, and the parts beside it
 #   dir PATH             a directory, for the dumps of others
-#   remove INODE SIZE PATH   if it still is that file, and nobody has it open
+#   remove INODE SIZE PATH   if it still is that file or directory, and nobody has it open
 #   end
 # Paths come on stdin, so that no command line of ours holds one: whoever names a dump there is asking a JVM for it.
 # A file's name comes last on its line. Needs a POSIX sh with -ef, and stat.
@@ -18,16 +18,20 @@ linked() {
     return 1
 }
 
-# The pid of one who has $1 open, or whose command line names $2; else nothing.
+# The pid of one who has $1 open, or something in it, or whose command line names $2; else nothing.
 user_of() {
+    name=$2
+    if [ -d "$1" ]; then set -- "$1" "$1"/*; else set -- "$1"; fi
     for fd in /proc/[0-9]*/fd/*; do
-        if [ "$fd" -ef "$1" ]; then
-            fd=${fd#/proc/}
-            say "${fd%%/*}"
-            return
-        fi
+        for file; do
+            if [ "$fd" -ef "$file" ]; then
+                fd=${fd#/proc/}
+                say "${fd%%/*}"
+                return
+            fi
+        done
     done
-    for file in $(grep -l -F -e "$2" /proc/[0-9]*/cmdline 2>/dev/null </dev/null); do
+    for file in $(grep -l -F -e "$name" /proc/[0-9]*/cmdline 2>/dev/null </dev/null); do
         # grep names it too, and has ended.
         [ -e "$file" ] || continue
         file=${file#/proc/}
@@ -47,7 +51,21 @@ ending_of() {
 }
 
 kind_of() {
-    if [ -L "$1" ]; then say link; elif [ -f "$1" ]; then say file; elif [ -p "$1" ]; then say fifo; else say other; fi
+    if [ -L "$1" ]; then say link
+    elif [ -f "$1" ]; then say file
+    elif [ -p "$1" ]; then say fifo
+    elif [ -d "$1" ]; then kind_of_directory "$1"
+    else say other
+    fi
+}
+
+# One with FIFOs in it and nothing else is what may be ours.
+kind_of_directory() {
+    if [ ! -r "$1" ] || [ ! -x "$1" ]; then say closed; return; fi
+    for one in "$1"/* "$1"/.[!.]* "$1"/..?*; do
+        if [ -L "$one" ] || { [ -e "$one" ] && [ ! -p "$one" ]; }; then say other; return; fi
+    done
+    say directory
 }
 
 look() {
@@ -66,8 +84,8 @@ look() {
 others() {
     linked "$1" && return
     for file in "$prefix$1"/*.hprof* "$prefix$1"/.jvmdiag-* "$prefix$1"/.attach_pid* "$prefix$1"/core "$prefix$1"/core.*; do
-        [ -f "$file" ] || [ -p "$file" ] || continue
         [ -L "$file" ] && continue
+        case ${file##*/} in .jvmdiag-*) [ -d "$file" ] ;; *) false ;; esac || [ -f "$file" ] || [ -p "$file" ] || continue
         case ${file##*/} in core | core.*)
             [ -f "$file" ] || continue
             case $(head -c 4 "$file" 2>/dev/null </dev/null) in ?ELF) ;; *) continue ;; esac
@@ -88,10 +106,37 @@ remove() {
         if [ $? = 1 ]; then say "busy $3"; return; fi
         ;;
     esac
-    # A JVM that waits in open() for a reader has no descriptor yet: it gets one, and then "Broken pipe".
-    if [ -p "$file" ]; then (exec 3<>"$file") 2>/dev/null; fi
-    if rm -f -- "$file" 2>/dev/null </dev/null; then say "removed $3"; else say "refused $3"; fi
+    how=release
+    if [ -d "$file" ]; then
+        if [ "$(kind_of "$file")" != directory ]; then say "changed $3"; return; fi
+        how=take_apart
+    fi
+    if "$how" "$file" "$1" 2>/dev/null </dev/null; then say "removed $3"; else say "refused $3"; fi
 }
+
+# A JVM that waits in open() for a reader of a FIFO has no descriptor yet: it gets one, and then "Broken pipe".
+release() {
+    if [ -p "$1" ]; then (exec 3<>"$1"); fi
+    rm -f -- "$1"
+}
+
+# Renamed first, the path leads nowhere: a JVM that comes later can make no file of that name (capture/pipe.sh). From
+# within, whoever puts another directory in its place changes nothing.
+take_apart() (
+    cd "$1" && [ "$(stat -c %i .)" = "$2" ] || exit 1
+    name=${1##*/}
+    case $name in
+    *.gone) ;;
+    *)
+        [ ! -e "../$name.gone" ] && mv "../$name" "../$name.gone" || exit 1
+        name=$name.gone
+        ;;
+    esac
+    for fifo in ./* ./.[!.]* ./..?*; do
+        if [ -p "$fifo" ]; then release "$fifo"; fi
+    done
+    rmdir "../$name"
+)
 
 say "now $(date +%s 2>/dev/null || echo 0)"
 while IFS= read -r line; do

@@ -18,7 +18,7 @@ from typing import Any
 from jvmdiag.hosts.runner import Life, Runner, life_of
 
 SCHEMA = "jvmdiag.run/1"
-HEAP_DUMP, TRIGGER, LOCK = "heap dump", "trigger", "lock"
+HEAP_DUMP, PIPES, TRIGGER, LOCK = "heap dump", "directory of FIFOs", "trigger", "lock"
 # A timeout is a day at most: after that a run that cannot be seen from here is over.
 _LONGEST_S = 86400.0
 _MOST_BYTES = 1 << 20
@@ -30,6 +30,11 @@ class Made:
 
     kind: str
     path: str
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Where it may be: a directory of FIFOs is renamed before it is taken apart (capture/pipe.sh)."""
+        return (self.path, f"{self.path}.gone") if self.kind == PIPES else (self.path,)
 
 
 @dataclass(frozen=True)

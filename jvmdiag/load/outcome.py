@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -16,6 +17,8 @@ class Request:
     took_s: float
     endpoint: str
     failed: bool
+    why: str = ""
+    """Of one that failed: the status, or the name of an error."""
 
     @property
     def began_s(self) -> float:
@@ -46,6 +49,27 @@ class Endpoint:
     after: Phase
 
 
+@dataclass(frozen=True)
+class Failure:
+    """How often requests failed in one way: a status, or the name of an error."""
+
+    why: str
+    count: int
+
+    @property
+    def text(self) -> str:
+        return f"{'status ' if self.why.isdigit() else ''}{self.why}"
+
+
+@dataclass(frozen=True)
+class Served:
+    """One method and name, over a whole load."""
+
+    name: str
+    figures: Phase
+    failed: tuple[Failure, ...]
+
+
 ALL = "all"
 
 
@@ -54,19 +78,35 @@ def parse_requests(lines: Iterable[str]) -> tuple[Request, ...]:
     found = []
     for line in lines:
         try:
-            ended_s, took_s, endpoint, failed = json.loads(line)
-        except ValueError:
+            found.append(Request(*json.loads(line)))
+        except (ValueError, TypeError):
             continue
-        found.append(Request(ended_s, took_s, endpoint, failed))
     return tuple(sorted(found, key=lambda request: request.ended_s))
+
+
+def served(requests: Sequence[Request], began_s: float, until_s: float) -> tuple[Served, ...]:
+    """All of them, and each endpoint, of a load that began and lasted until then."""
+    return tuple(
+        Served(name, _phase(some, some, began_s, until_s), failures_of(some))
+        for name, some in _groups(requests)
+    )
+
+
+def failures_of(requests: Sequence[Request]) -> tuple[Failure, ...]:
+    """The most frequent first."""
+    counts = Counter(request.why for request in requests if request.failed)
+    return tuple(Failure(why, count) for why, count in counts.most_common())
+
+
+def _groups(requests: Sequence[Request]) -> list[tuple[str, Sequence[Request]]]:
+    names = sorted({request.endpoint for request in requests})
+    return [(ALL, requests), *((n, [r for r in requests if r.endpoint == n]) for n in names)]
 
 
 def by_endpoint(
     requests: Sequence[Request], began_s: float, begin_s: float, end_s: float, until_s: float
 ) -> tuple[Endpoint, ...]:
     """All of them, and each endpoint, of a load that began and lasted until then, around what began and ended then."""
-    names = sorted({request.endpoint for request in requests})
-    groups = [(ALL, requests), *((n, [r for r in requests if r.endpoint == n]) for n in names)]
     return tuple(
         Endpoint(
             name,
@@ -74,7 +114,7 @@ def by_endpoint(
             _phase([r for r in some if r.began_s < end_s and r.ended_s >= begin_s], some, begin_s, end_s),
             _phase([r for r in some if r.began_s >= end_s], some, end_s, until_s),
         )
-        for name, some in groups
+        for name, some in _groups(requests)
     )
 
 

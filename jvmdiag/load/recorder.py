@@ -2,7 +2,8 @@
 
 Ends Locust when the process that started it, _JVMDIAG_LOAD_PARENT, is gone: a load must not go on for ever.
 
-A line of _JVMDIAG_LOAD_LOG is a JSON list: Unix time of the end, seconds it took, method and name, whether it failed.
+A line of _JVMDIAG_LOAD_LOG is a JSON list: Unix time of the end, seconds it took, method and name, whether it failed;
+where it did, the status or the name of the error: its text may hold a token of the URL.
 """
 
 from __future__ import annotations
@@ -22,8 +23,14 @@ _LOG = Path(os.environ["_JVMDIAG_LOAD_LOG"]).open("a", buffering=1, encoding="ut
 
 
 @events.request.add_listener  # type: ignore[untyped-decorator]
-def _record(request_type: str, name: str, response_time: float, exception: object, **_: Any) -> None:
+def _record(
+    request_type: str, name: str, response_time: float, exception: object, response: object = None, **_: Any
+) -> None:
+    status = getattr(response, "status_code", 0) or 0
+    why = str(status) if status >= 400 else type(exception).__name__
     line = [time.time(), response_time / 1000, f"{request_type} {name}", exception is not None]
+    if exception is not None:
+        line.append(why)
     _LOG.write(json.dumps(line) + "\n")
 
 

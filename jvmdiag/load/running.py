@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import Enum
@@ -20,12 +20,15 @@ from urllib.parse import urlsplit
 from jvmdiag.errors import BadRequest, LoadFailed, MissingExtra
 from jvmdiag.hosts.uninterrupted import uninterrupted
 from jvmdiag.impact.prober import check_url
-from jvmdiag.load.outcome import Request, parse_requests
+from jvmdiag.load.outcome import Request, failures_of, parse_requests
 
 _HERE = Path(__file__).parent
 _FIRST_WITHIN_S, _ALL_FAILED_S = 30.0, 5.0
 _END_S = 10.0
 _HOUR_S = 3600.0
+_MOST_PER_S = 10_000.0
+# Callers whose request is under way when the load ends wait so long for its answer: it counts there as here.
+_LAST_ANSWERS_S = 3
 _STEP_S = 0.1
 
 
@@ -51,10 +54,14 @@ class LoadSpec:
     pace_s: float = 0.1
     body_bytes: int = 4096
     locustfile: Path | None = None
+    spawn_per_s: float | None = None
+    """How many callers begin in a second; None: all at once."""
 
-    def check(self) -> None:
-        """Raises BadRequest for what makes no load."""
-        check_url(self.url, "--url")
+    def check(self, url_is: str = "--url") -> None:
+        """Raises BadRequest for what makes no load. `url_is` is what the URL is called on the command line."""
+        check_url(self.url, url_is)
+        if self.spawn_per_s is not None and not 0 < self.spawn_per_s <= _MOST_PER_S:
+            raise BadRequest(f"--spawn-rate is more than 0, and {_MOST_PER_S:.0f} a second at most")
         if not 0 < self.pace_s <= _HOUR_S:
             raise BadRequest("--pace is more than 0, and an hour at most")
         if self.locustfile and not self.locustfile.is_file():
@@ -72,6 +79,11 @@ class LoadSpec:
         return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
     @property
+    def asks(self) -> str:
+        """What is asked for, in a word: the scenario, or the locustfile's name."""
+        return self.locustfile.name if self.locustfile else self.scenario.value
+
+    @property
     def shown(self) -> str:
         """The URL for any reader: a query may hold a token."""
         parts = urlsplit(self.url)
@@ -83,6 +95,22 @@ class LoadSpec:
         return urlsplit(self.url).hostname in ("localhost", "127.0.0.1", "::1")
 
 
+class Follower:
+    """What recorder.py writes, as it comes: each request once."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._seen_bytes = 0
+
+    def more(self) -> tuple[Request, ...]:
+        """Those that came since this was asked last. A line that is half written comes the next time."""
+        with self._log.open("rb") as file:
+            file.seek(self._seen_bytes)
+            lines, newline, _ = file.read().rpartition(b"\n")
+        self._seen_bytes += len(lines) + len(newline)
+        return parse_requests(lines.decode("utf-8", "replace").splitlines())
+
+
 class Load:
     """A load that goes on. `requests()` is what came of it so far."""
 
@@ -91,10 +119,19 @@ class Load:
         self._log = log
         self._said = said
         self._started_s = time.monotonic()
+        self._new = Follower(log)
 
     def requests(self) -> tuple[Request, ...]:
         with self._log.open(encoding="utf-8", errors="replace") as file:
             return parse_requests(file)
+
+    def more(self) -> tuple[Request, ...]:
+        """Those that came since this was asked last."""
+        return self._new.more()
+
+    def end(self) -> None:
+        """End it: callers still get the answers that they wait for. A second call does nothing."""
+        _end(self._process)
 
     def require_alive(self) -> None:
         """Raises LoadFailed, with Locust's last words, where it has ended."""
@@ -119,25 +156,28 @@ class Load:
                 return
             self.require_alive()
             if requests and time.monotonic() > self._started_s + _ALL_FAILED_S:
-                raise LoadFailed("the load got no good answer", why=f"all of {len(requests)} requests failed")
+                raise LoadFailed("the load got no good answer", why=_why_none(requests))
             if time.monotonic() > until:
                 raise LoadFailed("the load got no answer", why=f"none within {_FIRST_WITHIN_S:.0f} s")
             time.sleep(_STEP_S)
 
 
-def require_extra() -> None:
-    """Raises MissingExtra where Locust, or what draws, is not installed."""
-    for package in ("locust", "matplotlib"):
+def _why_none(requests: Sequence[Request]) -> str:
+    said = ", ".join(failure.text for failure in failures_of(requests)[:3])
+    return f"all of {len(requests)} requests failed: {said}"
+
+
+def require_extra(*packages: str) -> None:
+    """Raises MissingExtra where one of them, "locust" or "matplotlib", is not installed."""
+    for package in packages:
         if find_spec(package) is None:
-            raise MissingExtra(
-                f"a rehearsal takes {package}", advice="install it: pip install 'jvmdiag[load]'"
-            )
+            raise MissingExtra(f"this takes {package}", advice="install it: pip install 'jvmdiag[load]'")
 
 
 @contextmanager
 def running_load(spec: LoadSpec) -> Iterator[Load]:
     """The load, from its first answer until the context is left. Raises BadRequest, MissingExtra, LoadFailed."""
-    require_extra()
+    require_extra("locust")
     spec.check()
     with tempfile.TemporaryDirectory(prefix="jvmdiag-load-") as folder:
         log, said = Path(folder) / "requests", Path(folder) / "said"
@@ -180,8 +220,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def _argv(spec: LoadSpec) -> list[str]:
     own = spec.locustfile.resolve() if spec.locustfile else _HERE / "scenarios.py"
-    count = str(spec.users)
-    options = ["--headless", "--skip-log-setup", "--users", count, "--spawn-rate", count]
+    options = ["--headless", "--skip-log-setup", "--stop-timeout", str(_LAST_ANSWERS_S)]
+    options += ["--users", str(spec.users), "--spawn-rate", str(spec.spawn_per_s or spec.users)]
     return [sys.executable, "-m", "locust", "-f", f"{own},{_HERE / 'recorder.py'}", *options]
 
 

@@ -15,6 +15,8 @@ from locust import FastHttpUser, constant_pacing, task
 SCENARIO = os.environ["_JVMDIAG_LOAD_SCENARIO"]
 PATH = os.environ["_JVMDIAG_LOAD_PATH"]
 BODY = os.urandom(int(os.environ["_JVMDIAG_LOAD_BODY_BYTES"]))
+# What the figures stand under: a query may hold a token.
+NAME = PATH.partition("?")[0] + ("?…" if "?" in PATH else "")
 PACE_S = float(os.environ["_JVMDIAG_LOAD_PACE_S"])
 BINARY = {"Content-Type": "application/octet-stream"}
 
@@ -29,14 +31,14 @@ class Caller(FastHttpUser):
         time.sleep(random.random() * PACE_S)  # noqa: S311 - gevent's sleep, by Locust
 
     def get(self) -> None:
-        self.client.get(PATH)
+        self.client.get(PATH, name=NAME)
 
     def post(self) -> None:
         # Bytes go through as they are; its hints know of text and forms alone.
-        self.client.post(PATH, data=BODY, headers=BINARY)  # type: ignore[arg-type]
+        self.client.post(PATH, name=NAME, data=BODY, headers=BINARY)  # type: ignore[arg-type]
 
     def delete(self) -> None:
-        self.client.delete(PATH, headers=BINARY)
+        self.client.delete(PATH, name=NAME, headers=BINARY)
 
     @task
     def turn(self) -> None:

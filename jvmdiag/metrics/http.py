@@ -80,11 +80,14 @@ class Vantage:
 
 
 def vantages(scene: Scene) -> tuple[Vantage, ...]:
-    """Inside of the JVM's machine or container; then from the engine's host, which takes root there and its nsenter."""
-    inside = Vantage(scene.inside)
-    if scene.view.kind is not ViewKind.ENGINE_HOST or not scene.jvm.seen_as_root:
-        return (inside,)
-    return (inside, Vantage(scene.view.host, ("nsenter", "-t", str(scene.jvm.pid), "-n")))
+    """Inside of the JVM's machine or container; then from the machine that has the container, which takes root there
+    and its nsenter. Of a container that is seen as processes of its machine only the latter."""
+    kind = scene.view.kind
+    contained = kind is ViewKind.MACHINE and len(scene.jvm.nspids) > 1
+    inside = () if contained else (Vantage(scene.inside),)
+    if not (contained or kind is ViewKind.ENGINE_HOST) or not scene.jvm.seen_as_root:
+        return inside
+    return (*inside, Vantage(scene.view.host, ("nsenter", "-t", str(scene.jvm.pid), "-n")))
 
 
 class Http:
@@ -95,7 +98,9 @@ class Http:
 
     def get(self, url: str, credentials: Credentials | None = None) -> Page | NoPage:
         """The page at `url`, an http or https URL. Takes 5 s at most, and 1 MiB; raises nothing of ours."""
-        came: Page | NoPage = NoPage(Why.NO_CLIENT, f"{url}: there is nothing from which to ask for it")
+        came: Page | NoPage = NoPage(
+            Why.NO_CLIENT, f"{url}: only root may ask for it in the network of that container"
+        )
         for vantage in self._vantages:
             came = _get(vantage, url, credentials)
             if not (isinstance(came, NoPage) and came.why is Why.NO_CLIENT):

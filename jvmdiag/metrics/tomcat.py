@@ -6,6 +6,7 @@ names of threads tell how many there are.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -13,12 +14,15 @@ from xml.etree import ElementTree
 
 from jvmdiag.metrics.figure import Figure, Group, figure, flat, maybe, present
 from jvmdiag.metrics.http import Credentials, Http, NoPage, Page, Why
+from jvmdiag.metrics.sockets import LISTEN, Socket
 from jvmdiag.metrics.tomcat_threads import count_by_kernel, pools_of
 
 DEFAULT_URL = "http://127.0.0.1:8080/manager/status?XML=true"
-_JMX_ALONE = (
-    "Tomcat's queue and accepted connections: they are told by JMX alone, which is never started for it"
-)
+_JMX_ALONE = "Tomcat's requests that wait for a thread: JMX alone tells them, and is never started for it"
+# A connector's name ends with its port: http-nio-127.0.0.1-8080.
+_PORT = re.compile(r"-(\d+)$")
+# Tomcat closes its end of what the caller has closed.
+_OPEN = ("ESTABLISHED", "CLOSE_WAIT")
 _WITH_DUMP = "Tomcat's threads.max, requests and times: they take the manager's status page (--tomcat-user)"
 _WITH_NAMES = "Tomcat's busy threads: they take the manager's status page (--tomcat-user) or a thread dump"
 
@@ -99,20 +103,36 @@ def tomcat_group(
     dump: str | None,
     comms: Sequence[str],
     unseen: tuple[str, ...],
+    sockets: Sequence[Socket] = (),
 ) -> Group:
     """Of two readings that are `seconds` apart (one alone gives no rates), else of the text of a thread dump, else of
-    the kernel's names of the JVM's threads. Without figures where there is no Tomcat."""
+    the kernel's names of the JVM's threads; and of the sockets of its network. Without figures where there is no
+    Tomcat."""
     listeners = _listeners(dump) if dump else ()
     if after:
-        figures = flat(_by_manager(before, one, seconds) for one in after.connectors)
-        return Group("tomcat", (*figures, *listeners), (*unseen, _JMX_ALONE))
-    if dump:
-        figures = (*_by_dump(dump), *listeners)
-        return Group("tomcat", figures, (*unseen, *((_WITH_DUMP, _JMX_ALONE) if figures else ())))
-    counts, hidden = count_by_kernel(comms)
-    figures = tuple(figure("tomcat.threads.current", n, connector=name) for name, n in counts)
-    more = (_WITH_NAMES, _WITH_DUMP, _JMX_ALONE) if figures or hidden else ()
-    return Group("tomcat", figures, (*unseen, *hidden, *more))
+        threads = flat(_by_manager(before, one, seconds) for one in after.connectors)
+        more: tuple[str, ...] = (_JMX_ALONE,)
+    elif dump:
+        threads = tuple(_by_dump(dump))
+        more = (_WITH_DUMP, _JMX_ALONE) if threads or listeners else ()
+    else:
+        counts, hidden = count_by_kernel(comms)
+        threads = tuple(figure("tomcat.threads.current", n, connector=name) for name, n in counts)
+        more = (*hidden, _WITH_NAMES, _WITH_DUMP, _JMX_ALONE) if threads or hidden else ()
+    names = dict.fromkeys(one.label("connector") for one in (*threads, *listeners))
+    connections = flat(_connections(name, sockets) for name in names)
+    return Group("tomcat", (*threads, *listeners, *connections), (*unseen, *more))
+
+
+def _connections(connector: str, sockets: Sequence[Socket]) -> Iterator[Figure]:
+    port = _PORT.search(connector)
+    own = [one for one in sockets if port and one.port == int(port[1])]
+    waiting = [one.queued for one in own if one.state == LISTEN]
+    if waiting:
+        # One that nobody has accepted yet has no inode.
+        accepted = sum(one.state in _OPEN and one.inode != 0 for one in own)
+        yield figure("tomcat.connections", accepted, connector=connector)
+        yield figure("tomcat.queue", sum(waiting), connector=connector)
 
 
 def _by_manager(before: ManagerStatus | None, now: Connector, seconds: float) -> tuple[Figure, ...]:

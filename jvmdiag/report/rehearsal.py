@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from jvmdiag.collect.rehearse import Rehearsed
     from jvmdiag.load.outcome import Endpoint, Phase
 
-_HEAD = ("ENDPOINT", "WHEN", "REQUESTS", "FAILED", "PER SECOND", "P50", "P95", "P99", "LONGEST")
+FIGURES = ("REQUESTS", "FAILED", "PER SECOND", "P50", "P95", "P99", "LONGEST")
+_HEAD = ("ENDPOINT", "WHEN", *FIGURES)
 
 
 def rehearsal_text(came: Rehearsed, *, plain: bool = False) -> str:
@@ -22,10 +23,11 @@ def rehearsal_text(came: Rehearsed, *, plain: bool = False) -> str:
 
 def _rows(endpoint: Endpoint) -> list[tuple[str, ...]]:
     phases = (("before", endpoint.before), ("during", endpoint.during), ("after", endpoint.after))
-    return [(endpoint.name if n == 0 else "", when, *_cells(phase)) for n, (when, phase) in enumerate(phases)]
+    return [(endpoint.name if n == 0 else "", when, *cells(phase)) for n, (when, phase) in enumerate(phases)]
 
 
-def _cells(phase: Phase) -> tuple[str, ...]:
+def cells(phase: Phase) -> tuple[str, ...]:
+    """Under FIGURES."""
     times = (phase.p50_s, phase.p95_s, phase.p99_s, phase.longest_s)
     return (
         str(phase.requests),

@@ -17,7 +17,13 @@ from docker.models.containers import Container
 from tests.bench.comparison import FULL, QUICK, Bench, Comparison, Scale
 from tests.bench.forecast import measure_forecasts
 from tests.bench.hprof import measure_passes
-from tests.bench.in_containers import compare_heap_dumps, compare_ps, compare_thread_dumps, pid_of
+from tests.bench.in_containers import (
+    compare_copies,
+    compare_heap_dumps,
+    compare_ps,
+    compare_thread_dumps,
+    pid_of,
+)
 from tests.bench.machine import describe_machine, load_average
 from tests.bench.over_ssh import (
     compare_fetching,
@@ -35,7 +41,7 @@ from tests.real.images import Images, load
 
 # The engine and the page are of the other parts alone.
 FORECAST, HPROF = "forecast", "hprof"
-PARTS = ("startup", "container", "heap", "ssh")
+PARTS = ("startup", "container", "heap", "copy", "ssh")
 # The load program's heap dump is about that much for each of its --megabytes.
 _DUMP_BYTES_PER_MEGABYTE = 1_700_000
 
@@ -102,10 +108,12 @@ def _comparisons(bench: Bench, containers: Containers, parts: Sequence[str]) -> 
         tomcat = containers.run("tomcat-jdk")
         yield compare_ps(bench, tomcat)
         yield compare_thread_dumps(bench, tomcat)
-    if "heap" in parts or "ssh" in parts:
+    if {"heap", "copy", "ssh"} & {*parts}:
         loaded = _loaded(bench, containers)
         if "heap" in parts:
             yield compare_heap_dumps(bench, loaded)
+        if "copy" in parts:
+            yield compare_copies(bench, loaded)
         if "ssh" in parts:
             yield from _over_ssh(bench, loaded)
 

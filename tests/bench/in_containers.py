@@ -5,20 +5,27 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 from docker.models.containers import Container
 
 from tests.bench.comparison import Bench, Comparison, Goal, Measure, Row
-from tests.bench.rounds import Contender, run_rounds
+from tests.bench.rounds import BenchFailed, Contender, run_rounds
 from tests.bench.startup import JVMDIAG
 
 PS, PS_INSIDE = "`jvmdiag ps NAME`", "`jvmdiag ps NAME --view inside`"
 THREADS, THREADS_INSIDE = "`jvmdiag threaddump NAME`", "`jvmdiag threaddump NAME --view inside`"
 HEAP, HEAP_INSIDE = "`jvmdiag heapdump NAME`", "`jvmdiag heapdump NAME --view inside`"
+FETCH, FETCH_PLAIN = "`jvmdiag fetch NAME FILE`", "`jvmdiag fetch NAME FILE --compress none`"
+CP = "`docker cp NAME:FILE COPY`"
 JPS = "`docker exec NAME jps -lv`"
 JSTACK = "`docker exec` jstack, `docker exec` gzip, `docker cp`"
 JMAP = "`docker exec` jmap, `docker exec` gzip, `docker cp`"
-_FAR_THREADS, _FAR_HEAP = "/tmp/bench-threads.txt", "/tmp/bench-heap.hprof"
+_FAR_THREADS, _FAR_HEAP, _FAR_FILE = (
+    "/tmp/bench-threads.txt",
+    "/tmp/bench-heap.hprof",
+    "/tmp/bench-file.hprof",
+)
 _CREATED = re.compile(r"Heap dump file created \[\d+ bytes in ([\d.]+) secs\]")
 
 
@@ -85,6 +92,33 @@ def compare_heap_dumps(bench: Bench, loaded: Container) -> Comparison:
     rounds = run_rounds(contenders, bench.scale.rounds, bench.env, warm=False)
     rows = tuple(Row(ours, JMAP, Goal(Measure.TIME, 0.25)) for ours in (HEAP, HEAP_INSIDE))
     return Comparison("Heap dump of a container to a local `.gz`, ours verified", rounds, rows)
+
+
+def compare_copies(bench: Bench, loaded: Container) -> Comparison:
+    """The file is a heap dump that lies in the container already."""
+    name = str(loaded.name)
+    done: Any = loaded.exec_run(["jmap", f"-dump:format=b,file={_FAR_FILE}", "1"])
+    if done.exit_code != 0:
+        raise BenchFailed(f"no file to copy: {done.output!r}")
+    size = megabytes(tmp_of(pid_of(loaded)) / Path(_FAR_FILE).name)
+    contenders = (
+        Contender(FETCH, lambda home: [JVMDIAG, "fetch", name, _FAR_FILE, "-o", str(home)]),
+        Contender(
+            FETCH_PLAIN,
+            lambda home: [JVMDIAG, "fetch", name, _FAR_FILE, "-o", str(home), "--compress", "none"],
+        ),
+        Contender(CP, lambda home: ["docker", "cp", f"{name}:{_FAR_FILE}", str(home / "copy")]),
+    )
+    try:
+        rounds = run_rounds(contenders, bench.scale.rounds, bench.env, warm=True)
+    finally:
+        remove(loaded, _FAR_FILE)
+    rows = tuple(Row(ours, CP, Goal(Measure.SPEED, 1)) for ours in (FETCH, FETCH_PLAIN))
+    return Comparison(f"A file of {size} out of a container, ours verified", rounds, rows)
+
+
+def megabytes(file: Path) -> str:
+    return f"{file.stat().st_size / 1e6:,.0f} MB"
 
 
 def said_by_json(out: str) -> float:

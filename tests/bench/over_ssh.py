@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.comparison import Bench, Comparison, Goal, Measure, Row
-from tests.bench.in_containers import said_by_json, tmp_of
+from tests.bench.in_containers import megabytes, said_by_json, tmp_of
 from tests.bench.rounds import BenchFailed, Contender, run_rounds
 from tests.bench.startup import JVMDIAG
 from tests.real.delay import DelayProxy
@@ -52,13 +52,13 @@ def ssh_hosts(folder: Path) -> Iterator[Hosts]:
 def compare_fetching(bench: Bench, hosts: Hosts, file: Path) -> Comparison:
     rounds = run_rounds(_contenders(hosts, "near", file), bench.scale.rounds, bench.env, warm=True)
     rows = (Row(FETCH, CAT, Goal(Measure.SPEED, 0.7)), Row(FETCH, SCP, Goal(Measure.SPEED, 1.2)))
-    return Comparison(f"A file of {_mb(file)} over SSH, loopback", rounds, rows)
+    return Comparison(f"A file of {megabytes(file)} over SSH, loopback", rounds, rows)
 
 
 def compare_fetching_from_far(bench: Bench, hosts: Hosts, file: Path) -> Comparison:
     rounds = run_rounds(_contenders(hosts, "far", file), bench.scale.rounds, bench.env, warm=False)
     rows = (Row(FETCH, SCP, Goal(Measure.SPEED, 4)),)
-    return Comparison(f"A file of {_mb(file)} over SSH, round trip of 50 ms", rounds, rows)
+    return Comparison(f"A file of {megabytes(file)} over SSH, round trip of 50 ms", rounds, rows)
 
 
 def measure_heap_dump(bench: Bench, hosts: Hosts, pid: int) -> Comparison:
@@ -89,7 +89,3 @@ def make_far_file(file: Path, size_bytes: int) -> Path:
     with beginning.open("wb") as out:
         subprocess.run(["head", "-c", str(size_bytes), str(file)], stdout=out, check=True)
     return beginning
-
-
-def _mb(file: Path) -> str:
-    return f"{file.stat().st_size / 1e6:,.0f} MB"

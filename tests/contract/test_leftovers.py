@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -183,6 +184,110 @@ def test_who_waits_for_a_reader_of_a_fifo_is_let_go_when_it_is_removed(folder: P
     assert not fifo.exists()
 
 
+@dataclass(frozen=True)
+class Pipes:
+    """A directory of two FIFOs, as of a dump without disk."""
+
+    path: Path
+
+    def __post_init__(self) -> None:
+        self.path.mkdir(mode=0o700)
+        for fifo in self.fifos:
+            os.mkfifo(fifo, 0o600)
+
+    @property
+    def fifos(self) -> tuple[Path, Path]:
+        return self.path / "heap.hprof", self.path / "heap.hprof.p0"
+
+
+@pytest.fixture
+def pipes(folder: Path) -> Pipes:
+    return Pipes(folder / ".jvmdiag-1 2.hprof")
+
+
+def test_a_directory_of_fifos_is_removed_and_who_waits_in_one_is_let_go(pipes: Pipes) -> None:
+    opened: list[int] = []
+    waiting = [in_a_thread(lambda at=at: opened.append(os.open(at, os.O_WRONLY))) for at in pipes.fifos]  # type: ignore[misc]
+    one = look(pipes.path)
+    assert (one.kind, one.ending, one.user) == ("directory", "", None)
+    assert removed(one) == "removed"
+    for thread in waiting:
+        thread.join(10)
+    assert len(opened) == 2
+    for fd in opened:
+        with pytest.raises(BrokenPipeError):
+            os.write(fd, b"x")
+        os.close(fd)
+    assert list(pipes.path.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("made", [0, 1])
+def test_one_that_was_taken_apart_half_goes_too(pipes: Pipes, made: int) -> None:
+    """Its shell was killed behind the renaming, or before every FIFO was made."""
+    gone = pipes.path.rename(pipes.path.with_name(f"{pipes.path.name}.gone"))
+    for fifo in list(gone.iterdir())[made:]:
+        fifo.unlink()
+    assert removed(look(gone)) == "removed"
+    assert list(gone.parent.iterdir()) == []
+
+
+def test_a_directory_whose_fifo_is_read_stays_as_it_is(pipes: Pipes) -> None:
+    unused = look(pipes.path)
+    for fifo in pipes.fifos:
+        fd = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+        assert look(pipes.path).user == os.getpid()
+        assert removed(unused) == "busy"
+        os.close(fd)
+    assert all(fifo.is_fifo() for fifo in pipes.fifos)
+
+
+def test_a_directory_with_anything_else_in_it_stays_as_it_is(pipes: Pipes) -> None:
+    before = look(pipes.path)
+    for strange in (".hidden", "heap.hprof.p1"):
+        (other := pipes.path / strange).write_bytes(DUMP)
+        assert look(pipes.path).kind == "other"
+        assert removed(replace(before, size_bytes=pipes.path.stat().st_size)) == "changed"
+        other.unlink()
+    (pipes.path / "link").symlink_to(pipes.fifos[0])
+    assert look(pipes.path).kind == "other"
+    assert all(fifo.is_fifo() for fifo in pipes.fifos)
+
+
+def test_a_directory_that_is_another_by_now_stays(pipes: Pipes) -> None:
+    before = look(pipes.path)
+    pipes.path.rename(pipes.path.with_name("kept"))
+    again = Pipes(pipes.path)
+    assert removed(before) == "changed"
+    assert all(fifo.is_fifo() for fifo in again.fifos)
+
+
+def test_a_link_to_a_directory_is_none(pipes: Pipes) -> None:
+    (link := pipes.path.with_name("link")).symlink_to(pipes.path)
+    assert look(link).kind == "link"
+    followed = replace(look(pipes.path), path=str(link))
+    assert removed(followed) == "changed"
+    assert all(fifo.is_fifo() for fifo in pipes.fifos)
+
+
+def test_a_directory_goes_behind_a_prefix_too(pipes: Pipes, tmp_path: Path) -> None:
+    reach = Reach(LocalHost(), str(tmp_path), None)
+    inside = f"/{pipes.path.relative_to(tmp_path)}"
+    [one] = look_at(reach, [inside], []).named
+    assert remove(reach, [one]) == {inside: "removed"}
+    assert list(pipes.path.parent.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="looks as another user")
+def test_a_directory_that_only_its_owner_may_look_into_is_closed_to_others(tmp_path: Path) -> None:
+    pipes = Pipes(tmp_path / ".jvmdiag-1.hprof")
+    look_through(tmp_path)
+    reach = Reach(LocalHost(), "", Owner(12345, 12345))
+    [one] = look_at(reach, [str(pipes.path)], []).named
+    assert one.kind == "closed"
+    assert remove(reach, [replace(one, kind="directory")]) == {str(pipes.path): "changed"}
+    assert all(fifo.is_fifo() for fifo in pipes.fifos)
+
+
 def test_a_lock_that_is_held_stays_and_one_that_is_not_goes(folder: Path) -> None:
     (lock := folder / ".jvmdiag-1-4026531840.lock").touch()
     free = look(lock)
@@ -224,10 +329,13 @@ def test_dumps_of_others_are_seen_in_their_directories_and_other_files_are_not(f
     (folder / "core.4711").write_bytes(b"\x7fELF and more")
     (folder / "core").mkdir()
     os.mkfifo(folder / "core.fifo")
+    (folder / "someones.hprof").mkdir()
+    (folder / ".jvmdiag-7.hprof").mkdir()
     os.utime(folder / "java_pid1.hprof", (time.time() - 3600,) * 2)
     others = {Path(one.path).name: one for one in look_at(here(), [], [str(folder)]).others}
     assert sorted(others) == [
         ".attach_pid7",
+        ".jvmdiag-7.hprof",
         ".jvmdiag-9.hprof",
         "core.4711",
         "java_pid1.hprof",
@@ -235,3 +343,4 @@ def test_dumps_of_others_are_seen_in_their_directories_and_other_files_are_not(f
     ]
     assert 3600 <= others["java_pid1.hprof"].age_s < 3700
     assert others["java_pid1.hprof"].size_bytes == 5
+    assert others[".jvmdiag-7.hprof"].kind == "directory"

@@ -40,6 +40,7 @@ from tests.real.images import Images, load
 from tests.real.jvmdiag import Run, argv, environment
 from tests.real.local_jvm import start as local_jvm
 from tests.real.local_jvm import unpack
+from tests.real.pausing import pause_for
 from tests.real.sshd import Sshd, descendants
 
 HEAP, ROOM = ("--megabytes", "90"), ("-Xmx400m",)
@@ -54,7 +55,7 @@ SIGNALS = {"kill -9": signal.SIGKILL, "hang up": signal.SIGHUP}
 
 @dataclass
 class Route:
-    """One way to one JVM. `tmp` is its /tmp as this machine sees it."""
+    """One way to one JVM. `tmp` is where its dumps are, as this machine sees it."""
 
     name: str
     target: str
@@ -99,8 +100,8 @@ class Ended:
 
 @dataclass
 class Witness:
-    """Holds on to every dump that a journal in `out` names, by a second name in the JVM's /tmp: that outlives the
-    first. Other people's dumps in that directory are not looked at."""
+    """Holds on to every dump that a journal in `out` names, by a second name beside it: that outlives the first.
+    Other people's dumps in that directory are not looked at."""
 
     out: Path
     tmp: Callable[[], Path]
@@ -295,9 +296,10 @@ def small_disk(folder: Path) -> Iterator[Path]:
 
 
 def over_ssh(sshd: Sshd, line: DelayProxy, home: Path, pid: int) -> Route:
-    """The JVM `pid` of this machine, over SSH and the line."""
+    """The JVM `pid` of this machine, over SSH and the line; its dumps are not among those of others in /tmp."""
     sshd.trust(*sshd.host_keys, hosts=f"[127.0.0.1]:{line.port}")
     (home / ".ssh").mkdir(parents=True)
+    (dumps := home / "dumps").mkdir()
     (home / ".ssh" / "known_hosts").write_text(sshd.known_hosts.read_text())
 
     def kill_reader() -> None:
@@ -312,10 +314,8 @@ def over_ssh(sshd: Sshd, line: DelayProxy, home: Path, pid: int) -> Route:
         "exec killed": kill_reader,
         "bit flipped": line.flip,
     }
-    options = ("-i", str(sshd.client_key), "--jvm", str(pid))
-    return Route(
-        "ssh", str(sshd.target(port=line.port)), options, home, {}, line, lambda: Path("/tmp"), faults
-    )
+    options = ("-i", str(sshd.client_key), "--jvm", str(pid), "--dump-dir", str(dumps))
+    return Route("ssh", str(sshd.target(port=line.port)), options, home, {}, line, lambda: dumps, faults)
 
 
 def over_tcp(container: Container, line: DelayProxy, home: Path) -> Route:
@@ -331,12 +331,12 @@ def over_tcp(container: Container, line: DelayProxy, home: Path) -> Route:
     def kill_reader() -> None:
         container.exec_run(["sh", "-c", _KILL_READER])
 
-    def pause() -> None:
-        container.pause()
-        time.sleep(1.0)
-        container.unpause()
-
-    faults = {"cut": line.cut, "exec killed": kill_reader, "bit flipped": line.flip, "paused": pause}
+    faults = {
+        "cut": line.cut,
+        "exec killed": kill_reader,
+        "bit flipped": line.flip,
+        "paused": lambda: pause_for(container, 1.0),
+    }
     env = {"DOCKER_HOST": f"tcp://127.0.0.1:{line.port}"}
     return Route("engine", str(container.name), ("--view", "inside"), home, env, line, lambda: where, faults)
 

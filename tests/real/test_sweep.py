@@ -19,13 +19,14 @@ import pytest
 from docker.models.containers import Container
 
 from jvmdiag.hosts.runner import this_run
-from jvmdiag.impact.runs import HEAP_DUMP, TRIGGER, Made, RecordedJvm, RunRecord, Runs
+from jvmdiag.impact.runs import PIPES, TRIGGER, Made, RecordedJvm, RunRecord, Runs
 from tests.real.containers import SshHost, home_of, left_behind, other_containers, snapshot
 from tests.real.engine import Engine
 from tests.real.fixtures import RunContainer, cases
 from tests.real.images import Images, load
 from tests.real.jvmdiag import Run, Running, argv, environment, final_names, jvmdiag, wait_for_partial
 from tests.real.local_jvm import start, unpack
+from tests.real.piping import all_pids, readers, the_reader
 from tests.real.sshd import Sshd
 from tests.real.terminal import on_a_terminal, read_until
 
@@ -117,7 +118,8 @@ def test_a_killed_heap_dump_is_found_and_removed_and_nobody_elses(
     assert lock.startswith("/dev/shm/.jvmdiag-"), lock
     assert states(look) == {dump: "whole", lock: "left"}
     one = found(look)[dump]
-    assert f"jvmdiag fetch docker://{target} {shlex.quote(dump)} --remove" in one["note"]
+    [partial] = out.glob("*.partial")
+    assert one["note"].endswith(f": jvmdiag resume {shlex.quote(str(partial))}"), one
     assert one["uid"] == 1001
     assert one["size_bytes"] > 300e6
     other = found(look)[THEIRS]
@@ -138,17 +140,28 @@ def test_a_killed_heap_dump_is_found_and_removed_and_nobody_elses(
 
 
 @pytest.mark.long
-def test_the_advice_of_a_sweep_brings_the_dump_home(run_container: RunContainer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("word", ["resume", "fetch"])
+def test_the_advice_of_a_sweep_brings_the_dump_home(
+    run_container: RunContainer, word: str, tmp_path: Path
+) -> None:
     container = run_container("jvm17", command=BIG)
-    killed(tmp_path, str(container.name))
+    out = killed(tmp_path, str(container.name))
+    if word == "fetch":
+        next(out.glob("*.journal")).unlink()
     [one] = found(until_settled(tmp_path, str(container.name))).values()
-    command = one["note"].partition("here: ")[2].partition(";")[0]
-    fetched = jvmdiag(*shlex.split(command)[1:], "-o", str(tmp_path / "fetched"), "--json", home=tmp_path)
-    assert fetched.exit_code == 0, fetched.err
-    assert jvmdiag("verify", fetched.document["artifact"]["path"], home=tmp_path).exit_code == 0
+    command = shlex.split(one["note"].partition("here: ")[2])
+    assert command[:2] == ["jvmdiag", word]
+    into = ("-o", str(tmp_path / "fetched")) if word == "fetch" else ()
+    brought = jvmdiag(*command[1:], *into, "--json", home=tmp_path)
+    assert brought.exit_code == 0, brought.err
+    [artifact] = [one["artifact"] for one in brought.document.get("dumps", [brought.document])]
+    assert jvmdiag("verify", artifact["path"], home=tmp_path).exit_code == 0
     last = sweep(tmp_path, "--yes", "--json")
     assert (last.exit_code, states(last)) == (0, {})
-    assert "nothing of it is there any more" in last.document["targets"][0]["dropped"][0]
+    dropped = [said for target in last.document["targets"] for said in target["dropped"]]
+    # One is of the attach; that of the dump a resume takes away itself.
+    assert len(dropped) == (2 if word == "fetch" else 1), dropped
+    assert all("nothing of it is there any more" in said for said in dropped)
     assert sweep(tmp_path).out == "no run left a record\n"
 
 
@@ -213,6 +226,43 @@ def test_no_on_a_terminal_removes_nothing_and_yes_asks_for_a_whole_dump_by_its_s
     code, shown = on_a_terminal(["sweep", target], tmp_path, "[y/N]", "y")
     assert code == 0, shown
     assert inside(container, '[ -e "$1" ] || echo gone', dump) == "gone\n"
+
+
+@pytest.mark.parametrize(("image", "view"), cases(("jvm25", "host"), long=(("jvm17", "host"),)))
+def test_what_a_dump_without_disk_leaves_where_its_shell_is_killed_too(
+    run_container: RunContainer, image: str, view: str, tmp_path: Path
+) -> None:
+    """The shell there would take it away; nothing but a kill of both leaves it."""
+    container = run_container(image, command=BIG)
+    target = str(container.name)
+    before, shm = snapshot(container), inside(container, "ls -A /dev/shm")
+    out = ("-o", str(tmp_path / "out"))
+    running = Running("heapdump", target, "--no-disk", "--yes", "--view", view, *out, home=tmp_path)
+    the_reader(running)
+    running.signal(signal.SIGSTOP)
+    for shell in {parent_of(reader) for reader in readers(all_pids())}:
+        os.kill(shell, signal.SIGKILL)
+    running.signal(signal.SIGKILL)
+    running.process.communicate()
+    # Whoever listened to it sees that nobody does any more, and ends the reader: the JVM goes on.
+    answer = jvmdiag("jcmd", "--timeout", "30", target, "VM.version", home=tmp_path)
+    assert answer.exit_code == 0, answer.err
+
+    look = until_settled(tmp_path, target)
+    [pipes] = [where for where in states(look) if where.endswith(".hprof")]
+    assert (look.exit_code, states(look)[pipes]) == (74, "left"), look.out
+    assert found(look)[pipes]["what"] == "directory of FIFOs"
+    assert inside(container, 'ls -A "$1"', pipes).split()[0] == "heap.hprof"
+    swept = sweep(tmp_path, target, "--yes", "--json")
+    assert (swept.exit_code, set(states(swept).values())) == (0, {"removed"}), swept.out
+    assert inside(container, "ls -A /dev/shm") == shm
+    assert left_behind(container, before) == []
+    assert jvmdiag("jcmd", target, "VM.version", home=tmp_path).exit_code == 0
+    assert sweep(tmp_path).out == "no run left a record\n"
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 @pytest.mark.long
@@ -308,18 +358,18 @@ def test_a_jvm_that_waits_for_the_reader_of_a_fifo_goes_on_when_it_is_swept(
     run_container: RunContainer, tmp_path: Path
 ) -> None:
     container = run_container("jvm17")
-    target, fifo = str(container.name), "/tmp/.jvmdiag-0123456789ab.hprof"
+    target, pipes = str(container.name), "/tmp/.jvmdiag-0123456789ab.hprof"
     assert jvmdiag("jcmd", target, "VM.version", home=tmp_path).exit_code == 0
     before = snapshot(container)
-    keep_record(tmp_path, container, Made(HEAP_DUMP, fifo))
-    done: Any = container.exec_run(["mkfifo", "-m", "600", fifo], user="1001:1001")
+    keep_record(tmp_path, container, Made(PIPES, pipes))
+    script = 'umask 077; mkdir "$1" && mkfifo "$1/heap.hprof" "$1/heap.hprof.p0"'
+    done: Any = container.exec_run(["sh", "-c", script, "sh", pipes], user="1001:1001")
     assert done.exit_code == 0
-    waits = ("jcmd", "--timeout", "1", target, "GC.heap_dump", "-overwrite", fifo)
+    waits = ("jcmd", "--timeout", "1", target, "GC.heap_dump", "-overwrite", f"{pipes}/heap.hprof")
     assert jvmdiag(*waits, home=tmp_path).exit_code == 33
     assert jvmdiag("jcmd", "--timeout", "1", target, "VM.version", home=tmp_path).exit_code == 33
     swept = sweep(tmp_path, target, "--yes", "--json")
-    assert (swept.exit_code, states(swept)) == (0, {fifo: "removed"}), swept.out
-    assert found(swept)[fifo]["what"] == "FIFO"
+    assert (swept.exit_code, states(swept)) == (0, {pipes: "removed"}), swept.out
     answer = jvmdiag("jcmd", target, "VM.version", home=tmp_path)
     assert answer.exit_code == 0, answer.err
     assert left_behind(container, before) == []

@@ -12,6 +12,7 @@ import pytest
 import typer
 
 from jvmdiag.cli.main import app
+from jvmdiag.metrics.catalogue import described
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -58,6 +59,19 @@ def _parse(words: list[str]) -> None:
     context = root.make_context("jvmdiag", list(words))
     name, command, rest = root.resolve_command(context, words)
     command.make_context(name, list(rest), parent=context)
+
+
+_FIGURE = re.compile(
+    r"`((?:load|cpu|memory|swap|network|tcp|connections|disk|limit|jvm|tomcat|apache|system)(?:\.[a-z0-9_]+)+)`"
+)
+
+
+def test_every_figure_that_the_diagnosis_by_hand_names_is_in_the_catalogue() -> None:
+    figures = described().values()
+    known = {one.name for one in figures} | {one.datadog for one in figures}
+    named = _FIGURE.findall((ROOT / "docs/how-to/diagnose-by-hand.md").read_text(encoding="utf-8"))
+    assert len(named) > 60
+    assert [name for name in named if name not in known] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from jvmdiag.collect.claims import Claim, claims_of_manifests, claims_of_record, without_doubles
 from jvmdiag.errors import BadRequest, NoSuchFile, NotADump
 from jvmdiag.hosts.runner import this_run
-from jvmdiag.impact.runs import HEAP_DUMP, LOCK, Made, RecordedJvm, RunRecord
+from jvmdiag.impact.runs import HEAP_DUMP, LOCK, PIPES, Made, RecordedJvm, RunRecord
 from jvmdiag.model import LeftBehind
 from jvmdiag.transfer.manifest import Manifest, write_manifest
 
@@ -39,9 +40,22 @@ def test_a_record_claims_what_the_run_was_about_to_make(tmp_path: Path) -> None:
 def test_a_copy_here_counts_only_under_its_final_name(tmp_path: Path) -> None:
     (partial := tmp_path / "web.hprof.gz.partial").write_text("")
     assert next(claims_of_record(record(partial), 10.0)).copy == ""
-    assert next(claims_of_record(record(partial), 10.0)).partial == str(partial)
     (tmp_path / "web.hprof.gz").write_text("")
     assert next(claims_of_record(record(partial), 10.0)).copy == str(tmp_path / "web.hprof.gz")
+
+
+def test_a_copy_that_was_begun_counts_where_it_can_be_gone_on_with(tmp_path: Path) -> None:
+    (partial := tmp_path / "web.hprof.gz.partial").write_text("")
+    assert next(claims_of_record(record(partial), 10.0)).partial == ""
+    (tmp_path / "web.hprof.gz.partial.journal").write_text("")
+    assert next(claims_of_record(record(partial), 10.0)).partial == str(partial)
+
+
+def test_a_directory_of_fifos_may_have_been_renamed_and_nothing_comes_there_later(tmp_path: Path) -> None:
+    piped = replace(record(tmp_path / "web.hprof.gz.partial"), made=(Made(PIPES, PATH),))
+    claims = list(claims_of_record(piped, 10.0))
+    assert [(claim.kind, claim.path) for claim in claims] == [(PIPES, PATH), (PIPES, f"{PATH}.gone")]
+    assert not any(claim.may_come for claim in claims)
 
 
 def test_a_dump_of_which_nothing_came_may_come_yet_for_an_hour(tmp_path: Path) -> None:

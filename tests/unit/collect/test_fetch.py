@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import json
 import shutil
@@ -14,8 +15,9 @@ from typing import Any
 import pytest
 
 from jvmdiag.collect.archived import archived
-from jvmdiag.collect.fetch import Fetched, _counted, _look, _streamed, fetch_file
+from jvmdiag.collect.fetch import Fetched, _counted, fetch_file
 from jvmdiag.collect.job import Job, Journal, Progress
+from jvmdiag.collect.lies_there import look, read_file
 from jvmdiag.errors import (
     BadRequest,
     ConnectionLost,
@@ -206,7 +208,7 @@ def test_without_a_sum_there_nothing_is_removed(
     there: Path, here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "bin").mkdir()
-    for tool in ("sh", "wc", "head", "rm"):
+    for tool in ("sh", "wc", "head", "cat", "rm"):
         (tmp_path / "bin" / tool).symlink_to(str(shutil.which(tool)))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     fetched = fetch(there, here, remove=True)
@@ -246,7 +248,7 @@ SUM = "a" * 64
 def test_a_look_gives_size_and_sum_or_none_without_a_shell(
     answer: Answer, found: tuple[int, str | None] | None
 ) -> None:
-    assert _look(FakeHost({lambda argv: True: answer}), "/x", None, summed=True) == found
+    assert look(FakeHost({lambda argv: True: answer}), "/x", None, summed=True) == found
 
 
 @pytest.mark.parametrize(
@@ -261,7 +263,7 @@ def test_a_look_gives_size_and_sum_or_none_without_a_shell(
 )
 def test_a_look_that_finds_no_file_says_what_it_found(answer: Answer, says: str) -> None:
     with pytest.raises(NoSuchFile, match=says):
-        _look(FakeHost({lambda argv: True: answer}), "/x", None, summed=True)
+        look(FakeHost({lambda argv: True: answer}), "/x", None, summed=True)
 
 
 def test_fewer_bytes_than_there_are_is_a_copy_that_was_cut() -> None:
@@ -282,17 +284,30 @@ def test_fewer_bytes_than_there_are_is_a_copy_that_was_cut() -> None:
 def test_a_stream_that_does_not_end_well_is_an_error_behind_its_last_byte(
     stream: Streamed, kind: type[JvmdiagError]
 ) -> None:
-    host = FakeHost({("head", "-c", "3", "/x"): stream})
-    with _streamed(host, "/x", None, 3, None) as source:
-        chunks = source.chunks
+    host = FakeHost({("cat", "/x"): stream})
+    with read_file(host, "/x", None, 3) as chunks:
         assert next(chunks) == b"ab"
         with pytest.raises(kind):
             next(chunks)
 
 
-def test_only_as_much_is_asked_for_as_was_there(there: Path) -> None:
-    with _streamed(LocalHost(), str(there), None, 100, None) as source:
-        assert b"".join(source.chunks) == CONTENT[:100]
+@pytest.mark.parametrize("size_bytes", [0, 100, len(CONTENT)])
+def test_only_as_much_is_taken_as_was_there(there: Path, size_bytes: int) -> None:
+    with read_file(LocalHost(), str(there), None, size_bytes) as chunks:
+        assert b"".join(chunks) == CONTENT[:size_bytes]
+
+
+def test_behind_a_prefix_a_file_is_found_and_no_link_is_followed(there: Path, tmp_path: Path) -> None:
+    """A link of a container would lead root to a file of the engine's host."""
+    (there.parent / "file link").symlink_to(there)
+    (tmp_path / "directory link").symlink_to(there.parent)
+    prefix, host = str(tmp_path), LocalHost()
+    seen = look(host, f"/target/{there.name}", None, summed=True, prefix=prefix)
+    assert seen == (len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
+    for path in ("/target/file link", f"/directory link/{there.name}"):
+        assert look(host, f"{prefix}{path}", None, summed=False) == (len(CONTENT), None)
+        with pytest.raises(NoSuchFile, match="behind a link"):
+            look(host, path, None, summed=False, prefix=prefix)
 
 
 class Archive(EngineClient):

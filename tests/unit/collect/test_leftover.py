@@ -11,7 +11,7 @@ from jvmdiag.collect.leftover import State, judged, of_others, of_running, of_si
 from jvmdiag.hosts.runner import this_run
 from jvmdiag.hosts.sidecars import Sidecar
 from jvmdiag.impact.leftovers import Lying
-from jvmdiag.impact.runs import HEAP_DUMP, LOCK, TRIGGER, Made, RunRecord
+from jvmdiag.impact.runs import HEAP_DUMP, LOCK, PIPES, TRIGGER, Made, RunRecord
 
 PATH = "/data/.jvmdiag-1.hprof"
 CLAIM = Claim("docker://web", HEAP_DUMP, PATH, "record 1", 1001)
@@ -26,11 +26,19 @@ def states(claim: Claim, *lying: Lying) -> list[State]:
 
 
 def test_a_whole_dump_that_was_never_brought_here_is_an_asset_with_its_size() -> None:
-    [one] = judged(replace(CLAIM, partial="/here/web.hprof.gz.partial"), [DUMP], JVMS)
+    [one] = judged(CLAIM, [DUMP], JVMS)
     assert one.state is State.WHOLE
     assert "whole, 345 MB" in one.note
     assert f"jvmdiag fetch docker://web {PATH} --remove" in one.note
-    assert "/here/web.hprof.gz.partial: jvmdiag resume" in one.note
+
+
+def test_one_whose_copy_was_begun_is_gone_on_with_and_not_fetched_once_more() -> None:
+    """What --redact takes out of it must not come here by another way."""
+    [one] = judged(replace(CLAIM, partial="/here/a b.hprof.gz.partial"), [DUMP], JVMS)
+    assert one.state is State.WHOLE
+    assert "whole, 345 MB" in one.note
+    assert "jvmdiag resume '/here/a b.hprof.gz.partial'" in one.note
+    assert "fetch" not in one.note
 
 
 def test_one_that_may_be_whole_is_taken_for_it() -> None:
@@ -75,6 +83,7 @@ def test_who_uses_the_dump_or_a_part_of_it_uses_all(user: Lying) -> None:
     [
         {"kind": "link"},
         {"kind": "other"},
+        {"kind": "directory"},
         {"kind": "closed"},
         {"uid": 0},
     ],
@@ -86,6 +95,22 @@ def test_what_is_not_what_the_run_made_is_left_alone(strange: dict[str, object])
 def test_a_fifo_is_what_a_run_may_have_made() -> None:
     [one] = judged(CLAIM, [replace(DUMP, kind="fifo", ending="", size_bytes=0)], JVMS)
     assert (one.what, one.state) == ("FIFO", State.LEFT)
+
+
+PIPED = replace(CLAIM, kind=PIPES)
+DIRECTORY = replace(DUMP, kind="directory", ending="", size_bytes=4096)
+
+
+def test_a_directory_of_fifos_goes_where_a_record_names_one() -> None:
+    [one] = judged(PIPED, [DIRECTORY], JVMS)
+    assert (one.what, one.state, one.size_bytes, one.note) == ("directory of FIFOs", State.LEFT, 0, "")
+    assert states(PIPED, replace(DIRECTORY, user=9)) == [State.IN_USE]
+    assert states(PIPED, MISSING) == []
+
+
+@pytest.mark.parametrize("kind", ["file", "fifo", "link", "other", "closed"])
+def test_what_is_no_directory_of_fifos_any_more_is_left_alone(kind: str) -> None:
+    assert states(PIPED, replace(DIRECTORY, kind=kind)) == [State.UNSURE]
 
 
 def test_a_manifest_speaks_of_one_size_only() -> None:
@@ -151,6 +176,12 @@ def test_what_no_word_of_ours_names_is_others_whatever_its_name(path: str, what:
     assert words in one.note
     assert not one.state.removable
     assert not one.state.stays
+
+
+def test_a_directory_that_no_word_of_ours_names_is_others_and_has_no_size() -> None:
+    one = of_others("docker://web", DIRECTORY)
+    assert (one.what, one.state, one.size_bytes) == ("directory", State.OTHERS, 0)
+    assert "another machine" in one.note
 
 
 def test_every_word_of_a_removal_has_its_outcome() -> None:

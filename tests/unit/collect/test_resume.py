@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import subprocess
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,10 +17,10 @@ from jvmdiag.collect.job import Job, Journal, Progress
 from jvmdiag.collect.resume import Found, Unreadable, resume_dump, unfinished_in
 from jvmdiag.errors import DumpIncomplete, NoSuchFile, OutputExists, VerificationFailed
 from jvmdiag.hosts.local import LocalHost
-from jvmdiag.hosts.runner import this_run
+from jvmdiag.hosts.runner import Runner, this_run
 from jvmdiag.hprof.redact import Redactor
 from jvmdiag.hprof.rules import Rules
-from jvmdiag.impact.runs import HEAP_DUMP, Made, RunRecord, Runs
+from jvmdiag.impact.runs import HEAP_DUMP, LOCK, Made, RunRecord, Runs
 from jvmdiag.target import LocalTarget
 from jvmdiag.transfer import codec, recover
 from jvmdiag.transfer.codec import Codec, Members, read_raw
@@ -268,25 +269,77 @@ def test_an_encrypted_one_begins_anew_and_is_never_plain(desk: Desk) -> None:
     assert not desk.far.exists()
 
 
-def test_what_the_run_before_had_written_down_for_a_sweep_is_forgotten(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+GONE = replace(this_run(), start_ticks=1)
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Runs:
+    """Records in a place of their own."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return Runs()
+
+
+def on_record(runs: Runs, dump: Path, run: Runner = GONE) -> RunRecord:
+    """The dump, as a run wrote it down long ago."""
+    made = (Made(HEAP_DUMP, str(dump)), Made(LOCK, "/dev/shm/x.lock"))
+    record = RunRecord(id=dump.name.strip("."), target="local://", made=made, run=run, at_s=1.0)
+    assert runs.keep(record)
+    return record
+
+
+def meanwhile(desk: Desk, monkeypatch: pytest.MonkeyPatch, runs: Runs) -> list[RunRecord]:
+    """The records as they are while a resume is about to look at the target; filled by that."""
+    seen: list[RunRecord] = []
+
+    def reopened(*_: object) -> Reach:
+        seen.extend(runs.all()[0])
+        return Reach(LocalHost(), "", None)
+
+    monkeypatch.setattr(going_on, "reopen", reopened)
+    return seen
+
+
+def test_what_the_run_before_had_written_down_for_a_sweep_is_forgotten(desk: Desk, runs: Runs) -> None:
     desk.left(stored()[:-9])
-    for number, path in enumerate((desk.far, desk.far.with_name(".jvmdiag-ba9876543210.hprof"))):
-        record = RunRecord(
-            id=f"{number:016x}",
-            target="local://",
-            engine="",
-            container="",
-            boot="",
-            jvm=None,
-            made=(Made(HEAP_DUMP, str(path)),),
-            partial="",
-            run=this_run(),
-            at_s=1.0,
-        )
-        assert Runs().keep(record)
+    on_record(runs, desk.far)
+    other = on_record(runs, desk.far.with_name(".jvmdiag-ba9876543210.hprof"))
     desk.resume()
-    [left], _ = Runs().all()
-    assert left.id == f"{1:016x}"
+    assert runs.all()[0] == (other,)
+
+
+def test_a_dump_that_is_gone_on_with_is_no_leftover_for_a_sweep(
+    desk: Desk, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.left(stored()[:-9])
+    before = on_record(runs, desk.far)
+    assert not before.under_way(2.0)
+    seen = meanwhile(desk, monkeypatch, runs)
+    desk.resume()
+    [record] = seen
+    assert record.under_way(record.at_s)
+    assert (record.id, record.made, record.run) == (before.id, before.made, this_run())
+    assert (record.partial, record.at_s > before.at_s) == (str(desk.partial), True)
+
+
+def test_one_that_failed_again_stays_on_record(desk: Desk, runs: Runs) -> None:
+    desk.left(stored()[:-9])
+    on_record(runs, desk.far)
+    desk.far.write_bytes(DUMP[:-9])
+    with pytest.raises(VerificationFailed):
+        desk.resume()
+    [record], _ = runs.all()
+    assert record.made[0].path == str(desk.far)
+
+
+def test_the_record_of_a_run_that_lives_stays_its_own(
+    desk: Desk, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has named the dump here, and is about to remove the one there."""
+    desk.left(None)
+    (desk.here / NAME).write_bytes(stored())
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as other:
+        stat = Path(f"/proc/{other.pid}/stat").read_text().rpartition(")")[2].split()
+        before = on_record(runs, desk.far, replace(this_run(), pid=other.pid, start_ticks=int(stat[19])))
+        seen = meanwhile(desk, monkeypatch, runs)
+        desk.resume()
+        assert seen == [before]

@@ -15,7 +15,7 @@ from jvmdiag.collect.recording import boot_of
 from jvmdiag.collect.sweep import Broom, Swept, sweep_target, targets_on_record
 from jvmdiag.hosts.local import LocalHost
 from jvmdiag.hosts.runner import this_run
-from jvmdiag.impact.runs import HEAP_DUMP, Made, RecordedJvm, RunRecord, Runs
+from jvmdiag.impact.runs import HEAP_DUMP, PIPES, Made, RecordedJvm, RunRecord, Runs
 from jvmdiag.target import LocalTarget
 from tests import hprof_bytes as make
 
@@ -147,6 +147,20 @@ def test_what_went_with_its_mount_namespace_is_said_with_what_to_do(desk: Desk) 
     assert one.state is State.UNSURE
     assert "then rm " in one.note
     assert path.exists()
+
+
+def test_a_directory_of_fifos_is_removed_and_its_run_under_way_has_one_line(desk: Desk) -> None:
+    path = desk.there / ".jvmdiag-1 2.hprof"
+    desk.left(path.name, made=(Made(PIPES, str(path)),), run=this_run())
+    path.unlink()
+    path.mkdir()
+    os.mkfifo(path / "heap.hprof")
+    assert [(one.where, one.state) for one in desk.sweep().found] == [(str(path), State.UNDER_WAY)]
+    [record], _ = desk.runs.all()
+    desk.runs.keep(replace(record, run=GONE))
+    gone = path.rename(f"{path}.gone")
+    assert [(one.where, one.state) for one in desk.sweep().found] == [(str(gone), State.REMOVED)]
+    assert (list(desk.there.iterdir()), desk.records) == ([], 0)
 
 
 def test_another_boot_of_the_machine_is_another_jvm_and_the_same_file(desk: Desk) -> None:

@@ -14,6 +14,7 @@ now 1000
 own file 1001 900 345 77 whole 4711 /data/a  b'c.hprof
 own missing 0 0 0 0 - - /tmp/.jvmdiag-2.hprof
 own fifo 1001 990 0 78 - - /tmp/.jvmdiag-3.hprof
+own directory 1001 990 80 80 - 12 /dev/shm/.jvmdiag-4.hprof
 other file 0 400 9 79 - - //java_pid1.hprof
 other file torn
 end
@@ -30,9 +31,10 @@ def test_a_line_is_a_path_with_all_that_is_known_of_it() -> None:
         Lying("/data/a  b'c.hprof", "file", 1001, 100.0, 345, 77, "whole", 4711),
         Lying("/tmp/.jvmdiag-2.hprof", "missing", 0, 1000.0, 0, 0),
         Lying("/tmp/.jvmdiag-3.hprof", "fifo", 1001, 10.0, 0, 78),
+        Lying("/dev/shm/.jvmdiag-4.hprof", "directory", 1001, 10.0, 80, 80, user=12),
     )
     assert there.others == (Lying("/java_pid1.hprof", "file", 0, 600.0, 9, 79),)
-    assert [one.there for one in there.named] == [True, False, True]
+    assert [one.there for one in there.named] == [True, False, True, True]
 
 
 def test_paths_are_told_on_stdin_and_never_on_a_command_line() -> None:

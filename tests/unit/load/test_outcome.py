@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jvmdiag.load.outcome import ALL, Request, by_endpoint, parse_requests, percentile, steps
+from jvmdiag.load.outcome import ALL, Failure, Request, by_endpoint, parse_requests, percentile, served, steps
 
 
 def test_lines_are_read_and_a_cut_one_is_left_out() -> None:
@@ -25,6 +25,27 @@ def test_a_request_that_waits_for_the_dump_is_of_the_dump_and_counts_when_it_end
     assert both.after.per_s == pytest.approx(10)
     assert get.after.requests == 0 and get.after.p95_s is None
     assert post.before.requests == 0
+
+
+def test_a_line_that_is_no_request_is_left_out() -> None:
+    lines = ["[]", "7", "[1, 2, 3, 4, 5, 6, 7]", '[2.0, 0.5, "GET /", true, "503"]']
+    assert parse_requests(lines) == (Request(2.0, 0.5, "GET /", True, "503"),)
+
+
+def test_a_whole_load_has_a_line_for_each_endpoint_and_says_what_failed() -> None:
+    requests = [Request(n / 10, 0.01, "GET /", False) for n in range(100)]
+    requests += [
+        Request(n, 0.2, "POST /", True, "503" if n % 3 else "ConnectionRefusedError") for n in range(9)
+    ]
+    # It waited for its answer when the load was over.
+    requests += [Request(10.5, 2.0, "GET /", False)]
+    both, get, post = served(requests, 0.0, 10.0)
+    assert (both.name, get.name, post.name) == (ALL, "GET /", "POST /")
+    assert (both.figures.requests, both.figures.failures, both.figures.longest_s) == (110, 9, 2.0)
+    assert both.figures.per_s == pytest.approx(10.9)
+    assert (get.figures.requests, get.failed) == (101, ())
+    assert post.failed == (Failure("503", 6), Failure("ConnectionRefusedError", 3))
+    assert [failure.text for failure in post.failed] == ["status 503", "ConnectionRefusedError"]
 
 
 def test_a_percentile_is_one_of_those_that_were_measured() -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from jvmdiag.errors import BadRequest, LoadFailed
-from jvmdiag.load.running import LoadSpec, running_load
+from jvmdiag.load.outcome import Request
+from jvmdiag.load.running import Follower, LoadSpec, running_load
 
 
 @pytest.mark.parametrize(
@@ -40,6 +41,29 @@ def test_a_query_is_not_shown() -> None:
 def test_a_pace_that_is_none_is_refused(pace_s: float) -> None:
     with pytest.raises(BadRequest, match="--pace"):
         LoadSpec("http://h/", pace_s=pace_s).check()
+
+
+@pytest.mark.parametrize("spawn_per_s", [0.0, -1.0, float("nan"), 1e9])
+def test_a_spawn_rate_that_is_none_is_refused(spawn_per_s: float) -> None:
+    with pytest.raises(BadRequest, match="--spawn-rate"):
+        LoadSpec("http://h/", spawn_per_s=spawn_per_s).check()
+
+
+def test_an_argument_that_is_no_url_is_not_called_an_option() -> None:
+    with pytest.raises(BadRequest, match=r"^URL 'web'"):
+        LoadSpec("web").check("URL")
+
+
+def test_each_request_comes_once_and_half_a_line_the_next_time(tmp_path: Path) -> None:
+    log = tmp_path / "requests"
+    log.write_text('[1.0, 0.5, "GET /", false]\n[2.0, 0.5, "G')
+    follower = Follower(log)
+    assert follower.more() == (Request(1.0, 0.5, "GET /", False),)
+    assert follower.more() == ()
+    with log.open("a") as file:
+        file.write('ET /", true, "503"]\n')
+    assert follower.more() == (Request(2.0, 0.5, "GET /", True, "503"),)
+    assert follower.more() == ()
 
 
 def test_a_locustfile_that_is_not_there_is_refused(tmp_path: Path) -> None:

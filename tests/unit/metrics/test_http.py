@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 
 import pytest
 
+from jvmdiag.attach.rung import Scene
 from jvmdiag.errors import ConnectionLost
-from jvmdiag.metrics.http import MOST_BYTES, Credentials, Http, NoPage, Page, Vantage, Why, read_answer
+from jvmdiag.hosts.place import ViewKind
+from jvmdiag.metrics.http import (
+    MOST_BYTES,
+    Credentials,
+    Http,
+    NoPage,
+    Page,
+    Vantage,
+    Why,
+    read_answer,
+    vantages,
+)
+from jvmdiag.model import Jvm
 from tests.fakes import FakeHost, done
+from tests.unit.jvm.probe_case import the_jvm_of
+from tests.unit.scenes import in_a_container, on_a_machine
 
 URL = "http://127.0.0.1/server-status?auto"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
@@ -96,6 +112,35 @@ def test_the_next_vantage_is_asked_only_where_nothing_can_ask() -> None:
     assert http.get(URL) == http.get(URL) == Page("hello", "perl")
     assert len(shellless.asked) == 1
     assert [one.argv[:5] for one in around.asked] == [("nsenter", "-t", "7", "-n", "sh")] * 2
+
+
+def jvm(*nspids: int, as_root: bool) -> Jvm:
+    return replace(the_jvm_of("tomcat-inside"), pid=nspids[0], nspids=nspids, seen_as_root=as_root)
+
+
+@pytest.mark.parametrize(
+    ("scene", "prefixes"),
+    [
+        (on_a_machine(jvm(7, as_root=True)), [()]),
+        (on_a_machine(jvm(7, as_root=False)), [()]),
+        # A container's JVM, found among all processes of its machine: the machine's 127.0.0.1 is another.
+        (on_a_machine(jvm(7, 1, as_root=True)), [("nsenter", "-t", "7", "-n")]),
+        (on_a_machine(jvm(7, 1, as_root=False)), []),
+        (in_a_container(jvm(1, as_root=True), kind=ViewKind.INSIDE), [()]),
+        (
+            in_a_container(jvm(7, 1, as_root=True), kind=ViewKind.ENGINE_HOST),
+            [(), ("nsenter", "-t", "7", "-n")],
+        ),
+        (in_a_container(jvm(7, 1, as_root=False), kind=ViewKind.ENGINE_HOST), [()]),
+        (in_a_container(jvm(1, as_root=True), kind=ViewKind.SIDECAR), [()]),
+    ],
+)
+def test_a_page_is_asked_for_in_the_network_of_the_jvm(scene: Scene, prefixes: list[tuple[str, ...]]) -> None:
+    assert [one.prefix for one in vantages(scene)] == prefixes
+
+
+def test_where_nobody_may_ask_it_says_who_may() -> None:
+    assert why(Http(()).get(URL)) is Why.NO_CLIENT
 
 
 def test_a_server_that_says_no_is_not_asked_from_elsewhere() -> None:

@@ -11,6 +11,7 @@ import pytest
 from jvmdiag.metrics.catalogue import described
 from jvmdiag.metrics.figure import Group
 from jvmdiag.metrics.http import NoPage, Page, Why
+from jvmdiag.metrics.sockets import LISTEN, Socket
 from jvmdiag.metrics.tomcat import (
     DEFAULT_URL,
     ManagerStatus,
@@ -157,8 +158,38 @@ def test_where_there_is_no_tomcat_nothing_is_said() -> None:
         assert (group.figures, group.unseen) == ((), ())
 
 
+SOCKETS = (
+    Socket(8080, "0.0.0.0", LISTEN, 2, 4711),
+    *(Socket(8080, "10.0.0.7", "ESTABLISHED", 0, 5000 + n) for n in range(5)),
+    Socket(8080, "10.0.0.7", "CLOSE_WAIT", 0, 6000),
+    # What waits to be accepted is established, and nobody's yet.
+    *(Socket(8080, "10.0.0.8", "ESTABLISHED", 80, 0) for _ in range(2)),
+    Socket(8080, "10.0.0.9", "TIME_WAIT", 0, 0),
+    Socket(5432, "10.0.0.9", "ESTABLISHED", 0, 7000),
+)
+
+
+@pytest.mark.parametrize(
+    ("after", "dump", "comms"),
+    [(status(), None, ()), (None, IDLE, ()), (None, None, ("http-nio-8080-e",) * 10)],
+)
+def test_accepted_connections_are_those_of_the_connectors_port(
+    after: ManagerStatus | None, dump: str | None, comms: tuple[str, ...]
+) -> None:
+    group = tomcat_group(None, after, 1.0, dump, comms, (), SOCKETS)
+    assert [one.value for one in group.all("tomcat.connections")] == [6]
+    assert group.one("tomcat.queue", connector=NAME) == 2
+
+
+def test_where_the_port_is_not_to_be_seen_nothing_is_said_of_connections() -> None:
+    for sockets in ((), SOCKETS[1:]):
+        assert tomcat_group(None, status(), 1.0, None, (), (), sockets).one("tomcat.connections") is None
+    shared = "\n\n".join(f'"catalina-exec-{n}" #7 daemon prio=5 os_prio=0 tid=0x1' for n in (1, 2))
+    assert tomcat_group(None, None, 1.0, shared, (), (), SOCKETS).one("tomcat.connections") is None
+
+
 def test_every_figure_is_in_the_catalogue() -> None:
-    made = tomcat_group(status(), later(requests=20), 1.0, BUSY, (), ())
+    made = tomcat_group(status(), later(requests=20), 1.0, BUSY, (), (), SOCKETS)
     assert {one.name for one in made.figures} == {
         one.name for one in described().values() if one.group == "tomcat"
     }
