@@ -16,18 +16,10 @@ Examples:
 """
 
 
-@options.shared(
-    "target",
-    "yes",
-    "max_pause",
-    "force",
-    *options.JVM,
-    *options.SSH,
-    "output",
-    "timeout_s",
-    *options.LOOKED,
-    timeout_s=1800.0,
-)
+_SHARED = ("target", "yes", "max_pause", "force", "statsd", *options.JVM, *options.SSH, "output", "timeout_s")
+
+
+@options.shared(*_SHARED, *options.LOOKED, timeout_s=1800.0)
 def command(
     way: options.Way,
     light: Annotated[
@@ -73,8 +65,10 @@ def command(
     request = SnapshotRequest(
         risk, count, interval, logs_mb, redact, heap, fetch_found, not no_archive, way.terms
     )
-    with progress_of(way.console, "heap dump") as progress:
+    with way.mark.around("snapshot"), progress_of(way.console, "heap dump") as progress:
+        way.mark.begin()
         taken = take_snapshot(way.job, request, way.journal, progress, PAGES)
+        way.mark.tell(snapshot_text(taken))
     way.console.result(snapshot_document(taken) if way.json else str(taken.folder))
     way.console.say(snapshot_text(taken))
     if taken.fault:

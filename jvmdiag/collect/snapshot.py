@@ -19,6 +19,7 @@ from jvmdiag.collect.snapshot_more import fetch_found, not_fetched, not_yet, tak
 from jvmdiag.collect.snapshot_run import Run, where
 from jvmdiag.collect.snapshot_timeline import Timeline
 from jvmdiag.errors import BadRequest, JvmdiagError, SnapshotPartial
+from jvmdiag.impact.watch import UNWATCHED
 from jvmdiag.jvm.options import mask_option
 from jvmdiag.metrics.figure import Metrics
 from jvmdiag.model import LeftBehind
@@ -184,7 +185,8 @@ class _Snapshot:
             self.run.keep(not_yet())
             self._write()
             self.run.folder.commit()
-            heap = HeapDumpRequest(terms=self.request.terms)
+            # What it does to the traffic shows in the figures before and after.
+            heap = HeapDumpRequest(terms=replace(self.request.terms, watching=UNWATCHED))
             self.left_behind = take_heap(self.run, self.job, heap, self.journal, self.progress)
 
     def finish(self) -> SnapshotTaken:

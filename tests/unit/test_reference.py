@@ -19,6 +19,10 @@ from jvmdiag.model import (
     ProbeToll,
     Witness,
 )
+from jvmdiag.snapshot.asked import QUICK, WORK
+from jvmdiag.snapshot.item import Item
+from jvmdiag.snapshot.kernel import KERNEL
+from jvmdiag.transfer.bundle import Bundle, BundledItem
 from jvmdiag.transfer.manifest import JvmFacts, Manifest, Tool
 from tests import metrics_page
 from tests.commands_page import PAGE, page
@@ -48,6 +52,20 @@ def test_every_field_of_the_manifest_is_described(kind: type) -> None:
     described = set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
     computed = {"ratio"} if kind is Manifest else set()
     assert described == {field.name for field in dataclasses.fields(kind)} | computed
+
+
+@pytest.mark.parametrize("kind", [Bundle, BundledItem])
+def test_every_field_of_a_snapshots_manifest_is_described(kind: type) -> None:
+    text = (REFERENCE / "snapshot.md").read_text(encoding="utf-8")
+    section = text.partition(f"<!-- {kind.__name__} -->")[2].partition("<!--")[0]
+    described = set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
+    assert described == {field.name for field in dataclasses.fields(kind)}
+
+
+@pytest.mark.parametrize("item", [*QUICK, *KERNEL, *WORK], ids=lambda item: item.name)
+def test_every_item_of_a_snapshot_is_described_with_its_risk_and_its_bound(item: Item) -> None:
+    text = (REFERENCE / "snapshot.md").read_text(encoding="utf-8")
+    assert f"| `{item.name}` | `{item.file}` | {item.risk.value} | {item.timeout_s:g} s |" in text
 
 
 def test_every_environment_variable_of_ours_is_described() -> None:
