@@ -13,6 +13,7 @@ from jvmdiag.collect.price import Terms, agree, remember
 from jvmdiag.collect.scene import how_it_ended
 from jvmdiag.errors import (
     AttachRefused,
+    CommandRefused,
     ConnectionLost,
     Declined,
     EngineUnreachable,
@@ -130,12 +131,13 @@ class Run:
         remember(self.job, offer, taken.pause)
         return taken, offer.price.forecast
 
-    def _failed(self, item: Item, error: Exception, clock: float) -> None:
-        why = _why(error)
-        if isinstance(error, (*_GONE, JvmGone)):
-            ended = how_it_ended(self.at.scene.place)
-            if ended or isinstance(error, _GONE):
-                self.gone = why = str(ended or error)
+    def _failed(self, item: Item, error: Exception, clock: float, why: str = "") -> None:
+        why = why or _why(error)
+        # What is seen of a container that ends depends on which of its processes is gone first.
+        refused = item.asks and isinstance(error, CommandRefused)
+        ended = None if refused else how_it_ended(self.at.scene.place)
+        if ended or isinstance(error, _GONE):
+            self.gone = why = str(ended or error)
         if item.asks and isinstance(error, JvmHung | AttachRefused | JvmGone | TimeoutError):
             self.mute = f"the JVM is not asked any more: {error}"
         self._keep(item, FAILED, why, clock)
@@ -192,18 +194,15 @@ class Run:
             with_speaker(self.at.scene, THREAD_PRINT, self.job.method, work)
         except (JvmdiagError, TimeoutError) as error:
             reasons = [line.strip() for line in getattr(error, "advice", ())]
-            self.mute = "; ".join((str(error), *reasons))
-            self._failed(first, error, clock) if first in self.waiting else self.notes.append(self.mute)
-            self._explain(first.name, self.mute)
-            self.mute = f"the JVM could not be asked: see {first.name}"
+            why = "; ".join((str(error), *reasons))
+            if first in self.waiting:
+                self._failed(first, error, clock, why)
+                self.mute = f"the JVM could not be asked: see {first.name}"
+            else:
+                # Everything was asked, and what was opened for it did not close well.
+                self.notes.append(why)
         finally:
             self.at.speaker = None
-
-    def _explain(self, name: str, why: str) -> None:
-        self.entries = [
-            replace(one, why=why) if one.name == name and one.status == FAILED else one
-            for one in self.entries
-        ]
 
     def spoken(self, speaker: Speaker) -> None:
         """`speaker` has had its first question: what is refused from now on is no reason to try another."""

@@ -81,7 +81,7 @@ def test_a_loaded_tomcat_on_a_jre_is_all_there(run_container: RunContainer, tmp_
         )
     assert left_behind(container, before) == []
     assert names(manifest, "failed") == names(manifest, "interrupted") == set()
-    assert names(manifest, "skipped") == {"native memory", "/tmp/hs_err_pid7.log"}
+    assert names(manifest, "skipped") == {"native memory", "apache logs", "/tmp/hs_err_pid7.log"}
     assert {f"thread dump {n}" for n in (1, 2, 3)} | {"histogram", "vm info", "locks", "limits"} <= taken(
         manifest
     )
