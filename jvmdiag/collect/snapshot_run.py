@@ -52,7 +52,7 @@ def where(job: Job, scene: Scene, *, redact: bool) -> At:
     if not jvm.readable:
         reach = Reach(scene.view.host, "", None, jvm.pid)
     files = replace(reach, user=jvm.owner) if jvm.readable else reach
-    return At(scene, reach, files, ThreadNames() if redact else None)
+    return At(scene, reach, files, job.timeout_s, ThreadNames() if redact else None)
 
 
 @dataclass

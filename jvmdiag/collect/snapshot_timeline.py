@@ -24,10 +24,11 @@ from jvmdiag.snapshot.found import APACHE_DIRECTORIES, Lying, found_text, look_a
 from jvmdiag.snapshot.item import Item, NotTaken, Risk, Taken
 from jvmdiag.snapshot.kernel import KERNEL, cpu_times
 from jvmdiag.snapshot.logs import container_log, log_items
+from jvmdiag.transfer.bundle import TAKEN
 
 _ROOT = Owner(0, 0)
 _TIMES_TIMEOUT_S = 10.0
-_BEFORE = "before"
+_BEFORE, _FILES = "before", "files"
 
 
 @dataclass
@@ -56,7 +57,7 @@ class Timeline:
         run = self.run
         before, listing, after = (
             self._metrics(_BEFORE),
-            self._made("files", "found.txt", self._listed),
+            self._made(_FILES, "found.txt", self._listed),
             self._metrics("after"),
         )
         self._busy = self._made(
@@ -161,34 +162,43 @@ class Timeline:
 
     def _plan_logs(self) -> None:
         most, at = self.logs_bytes, self.run.at
-        if self.redact or not most:
-            why = "a log may hold anything: --redact leaves it out" if self.redact else "--logs-mb 0"
-            logs: list[Item] = [self._none("logs", why)]
+        logs: list[Item]
+        if why := self._why_no_logs():
+            logs = [self._none("logs", why)]
         else:
             logs = [
                 *(
                     log_items(self.lying.logs, at.files, most, of="tomcat")
-                    or [self._none("tomcat logs", _no_log(self.lying))]
+                    or [self._none("tomcat logs", self._no_log(self.lying))]
                 ),
                 *(
                     log_items(self.apache.logs, self._whole, most, of="apache")
-                    or [self._none("apache logs", _no_log(self.apache))]
+                    or [self._none("apache logs", self._no_log(self.apache))]
                 ),
                 *([container_log(most)] if isinstance(at.scene.place, ContainerPlace) else []),
             ]
         self._quick += logs
         self.run.plan(logs)
 
+    def _why_no_logs(self) -> str:
+        if self.redact:
+            return "a log may hold anything: --redact leaves it out"
+        if not self.logs_bytes:
+            return "--logs-mb 0"
+        listed = any(one.name == _FILES and one.status == TAKEN for one in self.run.entries)
+        return "" if listed else f"which logs there are could not be listed: see {_FILES}"
+
+    def _no_log(self, lying: Lying) -> str:
+        if lying is self.lying and not self.run.at.scene.jvm.readable:
+            return "which logs it has is not for this user to see: add --sudo"
+        closed = f"; not for this user to read: {', '.join(lying.closed)}" if lying.closed else ""
+        return f"none was found that is open or was written to within a day{closed}"
+
     def _none(self, name: str, why: str) -> Made:
         def how() -> Taken:
             raise NotTaken(why)
 
         return self._made(name, name, how)
-
-
-def _no_log(lying: Lying) -> str:
-    closed = f"; not for this user to read: {', '.join(lying.closed)}" if lying.closed else ""
-    return f"none was found that is open or was written to within a day{closed}"
 
 
 def without_thread_names(metrics: Metrics) -> Metrics:

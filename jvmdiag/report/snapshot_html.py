@@ -124,7 +124,7 @@ def _busy(digest: Digest) -> str:
     most = max((row.cpus for row in found), default=1.0)
     title = f"Threads by CPU, over {duration(digest.busy_over_s)}"
     rows = (
-        (_share(row, most), f'<code class="name">{escape(row.name)}</code>', escape(row.state), _where(row))
+        (_share(row, most), f'<code class="name">{escape(row.name)}</code>', _state(row), _where(row))
         for row in found
     )
     return _section(
@@ -140,9 +140,13 @@ def _share(row: BusyRow, most: float) -> str:
     return f'<div class="share">{percent(row.cpus)}<div class="bar"><i style="width:{width:.0f}%"></i></div></div>'
 
 
+def _state(row: BusyRow) -> str:
+    stands = '<div class="soft small">in every dump</div>' if row.stands else ""
+    return f"{escape(row.state)}{stands}"
+
+
 def _where(row: BusyRow) -> str:
-    frames = "<br>".join(f"<code>{escape(frame)}</code>" for frame in (row.top, row.own) if frame)
-    return f'{frames} <span class="soft small">in every dump</span>' if row.stands else frames
+    return "<br>".join(f"<code>{escape(frame)}</code>" for frame in (row.top, row.own) if frame)
 
 
 def _pools(digest: Digest) -> str:

@@ -62,7 +62,7 @@ def taken_line(bundle: Bundle) -> str:
     """24 items in 16.2 s, by direct (attach protocol by this process); 1 failed, 2 skipped"""
     counts = [(len(bundle.having(status)), status) for status in (FAILED, INTERRUPTED, SKIPPED)]
     rest = ", ".join(f"{count} {status}" for count, status in counts if count)
-    how = f"by {bundle.method} ({bundle.method_detail})" if bundle.method else "the JVM did not answer"
+    how = f"by {bundle.method} ({bundle.method_detail})" if bundle.method else "the JVM could not be asked"
     # Its own pages cannot count themselves.
     taken = sum(1 for item in bundle.having(TAKEN) if item.risk)
     return f"{taken} items in {duration(bundle.took_s)}, {how}{f'; {rest}' if rest else ''}"

@@ -25,7 +25,7 @@ class Command(Item):
     asks = True
 
     def take(self, at: At) -> Taken:
-        answer = at.asked.ask(self.line, self.timeout_s).decode("utf-8", "replace")
+        answer = at.asked.ask(self.line, at.bound_s(self)).decode("utf-8", "replace")
         return Taken(mask_answer(self.line, answer).encode())
 
 
@@ -52,7 +52,7 @@ class Threads(Item):
         metered = (
             MeteredSpeaker(speaker, at.scene.jvm) if speaker.reach and speaker.reach.host.is_here else None
         )
-        text = (metered or speaker).ask(self.line, self.timeout_s)
+        text = (metered or speaker).ask(self.line, at.bound_s(self))
         walk = ThreadDumpWalk()
         walk.feed(text)
         found = walk.finish()
@@ -78,7 +78,7 @@ class ClassHistogram(Item):
 
     def take(self, at: At) -> Taken:
         metered = MeteredSpeaker(at.asked, at.scene.jvm)
-        text = metered.ask(histogram_line(live=False), self.timeout_s)
+        text = metered.ask(histogram_line(live=False), at.bound_s(self))
         parse_histogram(text.decode("utf-8", "replace"))
         return Taken(text, pause=metered.pause)
 

@@ -49,12 +49,14 @@ class At:
     mouth by `speaker`, where it has one.
 
     `files` reads as the JVM's own user: what has a name in its mount namespace may be exchanged by it at any time.
-    `names` replaces the names of threads, where they are not to be kept.
+    `most_s` bounds every answer of the JVM, where the item's own bound is not shorter. `names` replaces the names of
+    threads, where they are not to be kept.
     """
 
     scene: Scene
     reach: Reach
     files: Reach
+    most_s: float
     names: ThreadNames | None = None
     speaker: Speaker | None = None
 
@@ -62,6 +64,10 @@ class At:
     def pid(self) -> str:
         """The JVM's, as the one who reads its files numbers it."""
         return str(self.scene.jvm.pid)
+
+    def bound_s(self, item: Item) -> float:
+        """How long the JVM is waited for."""
+        return min(item.timeout_s, self.most_s)
 
     @property
     def asked(self) -> Speaker:
