@@ -274,6 +274,8 @@ def _apache(group: Group) -> Iterator[str]:
         _part(group, "apache.connections", "{} connections", number),
         _part(group, "apache.processes", "{} processes", number),
         _part(group, "apache.threads", "{} threads", number),
+        _part(group, "apache.limit.files.soft", "open files: {} allowed", number),
+        _part(group, "apache.limit.processes.soft", "processes: {} allowed", number),
     )
     yield from _joined(
         *(f"{f.value:.0f} {f.label('state')}" for f in group.all("apache.scoreboard")), by="  "
