@@ -69,8 +69,9 @@ def command(
         way.show(rehearse_heap_dump(way.job, request, way.journal))
         return
     console = way.console
-    with progress_of(console, "heap dump") as progress:
+    with way.mark.around("heap dump"), progress_of(console, "heap dump") as progress:
         taken = take_heap_dump(way.job, request, way.journal, progress)
+        way.mark.tell(heap_dump_text(taken, plain=True))
     if way.json:
         console.result(document("heapdump", **vars(taken)))
         return

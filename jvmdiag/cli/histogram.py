@@ -40,7 +40,9 @@ def command(
 
         way.show(rehearse_command(way.job, histogram_line(live=live), way.journal, way.terms.watching))
         return
-    taken = take_histogram(way.job, way.journal, way.terms, live=live)
+    with way.mark.around("histogram"):
+        taken = take_histogram(way.job, way.journal, way.terms, live=live)
+        way.mark.tell("\n".join(cost_lines(taken.pause, taken.forecast, taken.cost, plain=True)))
     if way.json:
         cost = {"forecast": taken.forecast, "pause": taken.pause, "cost": taken.cost}
         fields = {"method": taken.method, "live": live, **cost, **vars(taken.histogram)}

@@ -15,6 +15,7 @@ import typer
 from jvmdiag.cli.console import Console
 
 if TYPE_CHECKING:
+    from jvmdiag.cli.statsd import Mark
     from jvmdiag.collect.dry_run import DryRun
     from jvmdiag.collect.job import Job, Journal
     from jvmdiag.collect.price import Offer, Terms
@@ -147,7 +148,7 @@ Statsd = Annotated[
     typer.Option(
         "--statsd",
         metavar="HOST:PORT",
-        help="Send it to a Datadog agent too, under Datadog's names (UDP).",
+        help="Tell a Datadog agent (UDP): figures under Datadog's names; of a dump, when it begins and ends.",
     ),
 ]
 Verbose = Annotated[
@@ -161,7 +162,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing but the resu
 JVM = ("jvm", "method", "jdk_image", "no_pull", "view")
 SSH = ("sudo", "identity", "ssh_config", "accept_new_host_key")
 FILES = ("output", "compress", "encrypt_to")
-PRICE = ("yes", "max_pause", "force", "probe", "sample")
+PRICE = ("yes", "max_pause", "force", "probe", "sample", "statsd")
 LOOKED = ("json", "verbose", "quiet")
 SHOWN = ("json", "dry_run", "verbose", "quiet")
 QUESTION = ("target", *JVM, *SSH, "timeout_s", *SHOWN)
@@ -193,6 +194,7 @@ class Way:
     force: Force = None
     probe: Probe = None
     sample: Sample = True
+    statsd: Statsd = None
     json: Json = False
     dry_run: OnlyLook = False
     verbose: Verbose = False
@@ -218,6 +220,13 @@ class Way:
     def terms(self) -> Terms:
         """What may be paid, and who says yes. Raises BadRequest for a time or a --force that is none."""
         return _terms_of(self)
+
+    @cached_property
+    def mark(self) -> Mark:
+        """Tells --statsd of the beginning and the end of a dump. Raises BadRequest, MissingExtra."""
+        from jvmdiag.cli.statsd import Mark
+
+        return Mark(self.statsd, self.target)
 
     def agrees(self, offer: Offer) -> bool:
         """Whether the price may be paid: --yes says so, or somebody who is asked."""
@@ -329,6 +338,7 @@ def _terms_of(way: Way) -> Terms:
         forced=frozenset(one_of("--force", Subject, name) for name in way.force or ()),
         agreed=way.agrees,
         watching=Watching(way.sample, way.probe),
+        begins=way.mark.begin,
     )
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from jvmdiag.metrics.datadog import Agent
     from jvmdiag.metrics.figure import Metrics
 
 
@@ -27,20 +28,41 @@ def sending(statsd: str | None) -> Iterator[Callable[[Metrics], Metrics]]:
         yield send
 
 
-@contextmanager
-def marked(statsd: str | None, what: str, target: str) -> Iterator[Callable[[str], None]]:
-    """An event now, and one at the end: with what was told to the callable it yields, or with the error."""
-    if statsd is None:
-        yield lambda _: None
-        return
-    from jvmdiag.metrics.datadog import Agent, address_of
+class Mark:
+    """An event on the dashboard where a dump begins, and one where it ends, so that the dip explains itself."""
 
-    with Agent(address_of(statsd)) as agent:
-        agent.event(f"jvmdiag: {what} begins", f"{what} of {target}", target)
-        told: list[str] = []
+    def __init__(self, statsd: str | None, target: str) -> None:
+        self._target = target
+        self._what = ""
+        self._agent: Agent | None = None
+        self._begun = False
+        self._told: list[str] = []
+        if statsd is not None:
+            from jvmdiag.metrics.datadog import Agent, address_of
+
+            self._agent = Agent(address_of(statsd))
+
+    def begin(self) -> None:
+        """It has been agreed to. Heard by nobody outside of `around`."""
+        if self._what and not self._begun:
+            self._begun = True
+            self._send("begins", f"{self._what} of {self._target}")
+
+    def tell(self, text: str) -> None:
+        """What the event of its end will say."""
+        self._told.append(text)
+
+    @contextmanager
+    def around(self, what: str) -> Iterator[None]:
+        """Of what ends with this context: well, or with the error that leaves it. Nothing of what never began."""
+        self._what = what
         try:
-            yield told.append
+            yield
         except BaseException as error:
-            agent.event(f"jvmdiag: {what} failed", str(error) or type(error).__name__, target, failed=True)
+            self._send("failed", str(error) or type(error).__name__, failed=True)
             raise
-        agent.event(f"jvmdiag: {what} ended", "\n".join(told) or f"{what} of {target}", target)
+        self._send("ended", "\n".join(self._told))
+
+    def _send(self, how: str, text: str, *, failed: bool = False) -> None:
+        if self._agent and self._begun:
+            self._agent.event(f"jvmdiag: {self._what} {how}", text, self._target, failed=failed)

@@ -52,8 +52,12 @@ def command(
     def taken(dump: ThreadDump) -> None:
         way.console.say(dump.artifact.path) if way.json else way.console.result(dump.artifact.path)
         way.console.say(thread_dump_text(dump, plain=way.console.plain))
+        way.mark.tell(thread_dump_text(dump, plain=True))
         stopping.check()
 
-    dumps = take_thread_dumps(way.job, request, way.journal, taken, way.console.warn)
+    with way.mark.around("thread dump"):
+        if not request.has_a_price:
+            way.mark.begin()
+        dumps = take_thread_dumps(way.job, request, way.journal, taken, way.console.warn)
     if way.json:
         way.console.result(document("threaddump", dumps=dumps))

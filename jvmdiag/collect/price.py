@@ -59,6 +59,8 @@ class Terms:
     forced: frozenset[Subject] = frozenset()
     agreed: Callable[[Offer], bool] = lambda _: True
     watching: Watching = UNWATCHED
+    begins: Callable[[], None] = lambda: None
+    """Called once everybody has said yes."""
 
 
 NO_TERMS = Terms()
@@ -73,6 +75,7 @@ def agree(
     offer = Offer(scene.jvm, scene.place.name, speaker.method, price, overridden)
     if price.worth_asking and not terms.agreed(offer):
         raise Declined(f"no {intent.operation.value} was taken", why="it was not confirmed")
+    terms.begins()
     return offer
 
 
