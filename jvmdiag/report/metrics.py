@@ -257,6 +257,8 @@ def _tomcat(group: Group) -> Iterator[str]:
             _part(group, "tomcat.threads.max", "of {}", number, labels),
             _part(group, "tomcat.connections", "{} connections", number, labels),
             _part(group, "tomcat.queue", "{} not accepted yet", number, labels),
+        )
+        yield from _joined(
             _part(group, "tomcat.requests.rate", "{} requests/s", number, labels),
             _part(group, "tomcat.errors.rate", "{} errors/s", number, labels),
             _part(group, "tomcat.received.rate", "in {}", rate, labels),
