@@ -47,7 +47,7 @@ def load_line(console: Console, seconds: float) -> Iterator[Callable[[SoFar], No
 
     with tqdm(
         total=seconds,
-        bar_format="{n:.0f} of {total:.0f} s |{bar:20}| {postfix}",
+        bar_format="{n:.0f} of {total:.0f} s |{bar:20}| {desc}",
         file=sys.stderr,
         leave=False,
         disable=None,
@@ -59,7 +59,7 @@ def load_line(console: Console, seconds: float) -> Iterator[Callable[[SoFar], No
             stopping.check()
             slowest = "-" if so_far.p95_s is None else duration(so_far.p95_s)
             bar.n = min(so_far.elapsed_s, seconds)
-            bar.set_postfix_str(f"{so_far.per_s:.1f} a second, P95 {slowest}, {so_far.failures} failed")
+            bar.set_description_str(f"{so_far.per_s:.1f} a second, P95 {slowest}, {so_far.failures} failed")
 
         yield show
 

@@ -151,6 +151,7 @@ class _Taking:
             left_behind=left,
             forecast=offer.price.forecast,
             pause=metered.pause,
+            redacted=self.request.intent.redacted,
         )
 
     def _dump(self, metered: MeteredSpeaker, ledger: Ledger, stack: ExitStack) -> Dump:

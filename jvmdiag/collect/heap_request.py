@@ -44,7 +44,8 @@ class HeapDumpRequest:
 
     @property
     def intent(self) -> Intent:
-        return Intent(Operation.HEAP_DUMP, self.live, self.terms.max_pause_s, self.no_disk)
+        redacted = self.redaction.words if self.redaction else ""
+        return Intent(Operation.HEAP_DUMP, self.live, self.terms.max_pause_s, self.no_disk, redacted)
 
 
 @dataclass(frozen=True)
@@ -69,3 +70,5 @@ class HeapDumpTaken:
     """How long the application stood still; None where the JVM publishes no counters."""
     cost: Cost | None = None
     """What it did to the traffic; None where that was not watched, or could not be."""
+    redacted: str = ""
+    """What of it was replaced before it was written here, in words."""

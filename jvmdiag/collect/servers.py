@@ -95,6 +95,7 @@ class Servers:
             seconds,
             look.processes(),
             _why(after.apache),
+            look.text("httpd"),
         )
         return tuple(group for group in (tomcat, apache) if group.figures or group.unseen)
 

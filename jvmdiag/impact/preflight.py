@@ -32,12 +32,13 @@ WORTH_ASKING_S = 1.0
 @dataclass(frozen=True)
 class Intent:
     """What is about to be done. `max_pause_s` refuses by forecast; None refuses no pause. With `no_disk` a heap dump
-    takes none of the target's."""
+    takes none of the target's; `redacted` says what goes from it before it is written here."""
 
     operation: Operation
     live: bool = False
     max_pause_s: float | None = None
     no_disk: bool = False
+    redacted: str = ""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from jvmdiag.metrics.figure import Figure, Group, figure, flat, maybe, present
 from jvmdiag.metrics.http import Http, NoPage, Page, Why
+from jvmdiag.metrics.limits import limits_in
 
 if TYPE_CHECKING:
     from jvmdiag.metrics.look import Process
@@ -98,13 +99,16 @@ def apache_group(
     seconds: float,
     processes: Sequence[Process],
     unseen: tuple[str, ...],
+    limits: str = "",
 ) -> Group:
-    """Of two readings that are `seconds` apart (one alone gives no rates) and of all processes of the target."""
+    """Of two readings that are `seconds` apart (one alone gives no rates), of all processes of the target, and of
+    /proc/PID/limits of one of httpd's."""
     own = [process for process in processes if process.comm in PROGRAMS]
     counted = (
         (
             figure("apache.processes", len(own)),
             figure("apache.threads", sum(process.threads for process in own)),
+            *_limits(limits),
         )
         if own
         else ()
@@ -114,6 +118,15 @@ def apache_group(
     if after.accesses is None:
         unseen = (*unseen, "Apache's requests and bytes: it counts them with ExtendedStatus On alone")
     return Group("apache", flat((_workers(after), _rates(before, after, seconds), counted)), unseen)
+
+
+def _limits(text: str) -> Iterator[Figure]:
+    for what, name in (("open files", "files"), ("processes", "processes")):
+        soft, hard = limits_in(text).get(what, (None, None))
+        yield from present(
+            maybe(f"apache.limit.{name}.soft", soft),
+            maybe(f"apache.limit.{name}.hard", hard),
+        )
 
 
 def _workers(status: ServerStatus) -> tuple[Figure, ...]:

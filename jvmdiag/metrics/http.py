@@ -170,13 +170,15 @@ def read_answer(url: str, done: Completed) -> Page | NoPage:
         return NoPage(
             Why.NO_CLIENT, f"{url}: there is no shell in the JVM's network from which to ask for it"
         )
-    if client in (b"none", b""):
-        said = (
-            _last_line(done.stderr)
-            if not client
-            else "neither perl, python3, bash, curl, nc nor wget is there"
+    if client == b"none":
+        clients = (
+            "python3, curl or GNU wget"
+            if url.startswith("https:")
+            else "perl, python3, bash, curl, nc or GNU wget"
         )
-        return NoPage(Why.NO_CLIENT, f"{url}: {said or 'the shell there printed nothing'}")
+        return NoPage(Why.NO_CLIENT, f"{url}: nothing there can ask for it; it takes {clients}")
+    if not client:
+        return NoPage(Why.NO_CLIENT, f"{url}: {_last_line(done.stderr) or 'the shell there printed nothing'}")
     return _read(url, client.decode("ascii", "replace"), answer, done.stderr)
 
 

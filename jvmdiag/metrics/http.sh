@@ -86,7 +86,8 @@ with_gnu_wget() {
       --header="$named" $certain | cut_off
 }
 
-with_wget() { bounded wget -q -S -O - -T "$seconds" --header "$named" "$url" | cut_off; }
+# A static busybox 1.35 dies of wget's -T.
+with_wget() { bounded wget -q -S -O - --header "$named" "$url" | cut_off; }
 
 is_gnu() { case $(wget --version 2>&1) in *GNU*) return 0 ;; esac; return 1; }
 

@@ -23,16 +23,13 @@ def limits_group(after: Look) -> Group:
     return Group("limits", flat((_files(after), _processes(after), _cgroup(after))), tuple(unseen))
 
 
-def _limits(look: Look) -> dict[str, tuple[int | None, int | None]]:
-    """Soft and hard; None where it is unlimited."""
-    number = {"unlimited": None}
-    return {
-        name: (
-            number.get(soft, int(soft) if soft.isdigit() else None),
-            number.get(hard, int(hard) if hard.isdigit() else None),
-        )
-        for name, soft, hard in _LIMIT.findall(look.text("process"))
-    }
+def limits_in(text: str) -> dict[str, tuple[int | None, int | None]]:
+    """Of /proc/PID/limits: soft and hard of "open files" and "processes"; None where it is unlimited."""
+    return {name: (_number(soft), _number(hard)) for name, soft, hard in _LIMIT.findall(text)}
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isdigit() else None
 
 
 def _against(name: str, used: int | None, soft: int | None, hard: int | None) -> Iterator[Figure]:
@@ -46,13 +43,13 @@ def _against(name: str, used: int | None, soft: int | None, hard: int | None) ->
 
 
 def _files(after: Look) -> Iterator[Figure]:
-    soft, hard = _limits(after).get("open files", (None, None))
+    soft, hard = limits_in(after.text("process")).get("open files", (None, None))
     used = len(_DESCRIPTOR.findall(after.text("descriptors"))) if after.text("descriptors") else None
     yield from _against("files", used, soft, hard)
 
 
 def _processes(after: Look) -> Iterator[Figure]:
-    soft, hard = _limits(after).get("processes", (None, None))
+    soft, hard = limits_in(after.text("process")).get("processes", (None, None))
     figures = _against("processes", _threads_of_user(after), soft, hard)
     # Root, by its capabilities, may go beyond.
     yield from (one for one in figures if _uid(after) != 0 or not one.name.endswith("_share"))

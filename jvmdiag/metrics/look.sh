@@ -74,11 +74,15 @@ if [ -n "$slow" ]; then
     done 2>/dev/null
     section processes; cat "$prefix"/proc/[0-9]*/stat 2>/dev/null
     section waits
+    httpd=
     for process in "$prefix"/proc/[0-9]*; do
         wchan=
         read -r wchan <"$process/wchan"
         printf '%s %s\n' "${process##*/}" "${wchan:--}"
+        read -r name <"$process/comm"
+        case $name in apache2 | httpd) httpd=${httpd:-$process} ;; esac
     done 2>/dev/null
+    section httpd; [ -z "$httpd" ] || cat "$httpd/limits" 2>/dev/null
     section owners; stat -c '%u %n' "$prefix"/proc/[0-9]* 2>/dev/null
     section rooms
     for point; do

@@ -257,6 +257,8 @@ def _tomcat(group: Group) -> Iterator[str]:
             _part(group, "tomcat.threads.max", "of {}", number, labels),
             _part(group, "tomcat.connections", "{} connections", number, labels),
             _part(group, "tomcat.queue", "{} not accepted yet", number, labels),
+        )
+        yield from _joined(
             _part(group, "tomcat.requests.rate", "{} requests/s", number, labels),
             _part(group, "tomcat.errors.rate", "{} errors/s", number, labels),
             _part(group, "tomcat.received.rate", "in {}", rate, labels),
@@ -274,6 +276,8 @@ def _apache(group: Group) -> Iterator[str]:
         _part(group, "apache.connections", "{} connections", number),
         _part(group, "apache.processes", "{} processes", number),
         _part(group, "apache.threads", "{} threads", number),
+        _part(group, "apache.limit.files.soft", "open files: {} allowed", number),
+        _part(group, "apache.limit.processes.soft", "processes: {} allowed", number),
     )
     yield from _joined(
         *(f"{f.value:.0f} {f.label('state')}" for f in group.all("apache.scoreboard")), by="  "

@@ -52,8 +52,14 @@ def offer_text(offer: Offer) -> str:
         lines.append("A full collection comes first (--live).")
     lines.append(costs_text(price))
     if price.room:
-        lines.append("The file holds whatever the application holds in memory, secrets included.")
+        lines.append(_holds(price.intent.redacted))
     return "\n".join(lines)
+
+
+def _holds(redacted: str) -> str:
+    if redacted:
+        return f"Redacted before it is written here: {redacted}."
+    return "The file holds whatever the application holds in memory, secrets included."
 
 
 def costs_text(price: Preflight) -> str:

@@ -94,6 +94,8 @@ def heap_dump_text(taken: HeapDumpTaken, *, plain: bool = False) -> str:
         f"{duration(taken.total_s)}: {size(kept.stored_bytes)} ({kept.codec}, {ratio:.1f} x)",
         *(f"  {witness.name}: {witness.detail}" for witness in kept.witnesses),
     ]
+    if taken.redacted:
+        lines.append(f"  redacted: {taken.redacted}")
     cost = cost_lines(taken.pause, taken.forecast, taken.cost, disk=disk_part(taken), plain=plain)
     lines += [f"  {line}" for line in cost]
     if taken.resumed:

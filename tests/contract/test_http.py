@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import shutil
+import ssl
 import sys
 import threading
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pytest
 
 from jvmdiag.hosts.local import LocalHost
 from jvmdiag.metrics.http import Credentials, Http, NoPage, Page, Vantage, Why
+from tests.real.tls import make_certificates
 
 
 class Answers(BaseHTTPRequestHandler):
@@ -36,6 +38,21 @@ def server() -> Iterator[str]:
         thread = threading.Thread(target=served.serve_forever, args=(0.01,))
         thread.start()
         yield f"http://127.0.0.1:{served.server_port}"
+        served.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def over_tls(tmp_path: Path) -> Iterator[str]:
+    """With a certificate that nobody vouches for."""
+    make_certificates(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    with HTTPServer(("127.0.0.1", 0), Answers) as served:
+        served.socket = context.wrap_socket(served.socket, server_side=True)
+        thread = threading.Thread(target=served.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"https://127.0.0.1:{served.server_port}"
         served.shutdown()
         thread.join()
 
@@ -89,3 +106,16 @@ def test_no_client_takes_more_than_a_mebibyte(client: tuple[str, Http], server: 
     _, http = client
     came = http.get(f"{server}/endless")
     assert isinstance(came, NoPage) and "1 MiB" in came.text
+
+
+def test_over_tls_the_loopbacks_certificate_is_taken_as_it_is(
+    client: tuple[str, Http], over_tls: str
+) -> None:
+    name, http = client
+    came = http.get(f"{over_tls}/status", Credentials("ops", "secret"))
+    if name in ("perl", "bash"):
+        assert isinstance(came, NoPage) and came.why is Why.NO_CLIENT
+        assert "python3, curl or GNU wget" in came.text
+    else:
+        assert isinstance(came, Page), came
+        assert "Authorization: Basic b3BzOnNlY3JldA==" in came.text

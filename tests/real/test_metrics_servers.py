@@ -236,3 +236,35 @@ def processes_of(container: Container) -> list[Process]:
         name, rest = line[line.index("(") + 1 : line.rindex(")")], line[line.rindex(")") + 2 :].split()
         found.append(Process(pid, name, rest[0], int(rest[1]), int(rest[17])))
     return found
+
+
+def test_the_command_shows_what_the_manager_says(tomcat: Container, tmp_path: Path) -> None:
+    password = {"JVMDIAG_TOMCAT_PASSWORD": OPS.password}
+    run = jvmdiag("metrics", str(tomcat.name), "--tomcat-user", OPS.user, "-v", home=tmp_path, env=password)
+    assert run.exit_code == 0, run.err
+    shown = run.out.partition("TOMCAT")[2].partition("APACHE")[0]
+    assert re.search(rf"{CONNECTOR} +1 busy +\d+ threads +of 200 .*\s+0 requests/s", shown), run.out
+    assert OPS.password not in run.out + run.err
+    wrong = {"JVMDIAG_TOMCAT_PASSWORD": "wrong"}
+    run = jvmdiag("metrics", str(tomcat.name), "--tomcat-user", OPS.user, home=tmp_path, env=wrong)
+    # A page that is refused costs the rest nothing, and the threads are told by a dump.
+    assert run.exit_code == 0, run.err
+    assert "(401)" in run.out and re.search(rf"{CONNECTOR} +0 busy", run.out), run.out
+
+
+def test_the_command_shows_an_apache_where_there_is_no_jvm(
+    run_container: RunContainer, tmp_path: Path
+) -> None:
+    apache = run_container("httpd", ready=None, ports=(80,))
+    until = time.monotonic() + 20
+    while len(by_name(apache, "apache2")) < 2 and time.monotonic() < until:
+        time.sleep(0.1)
+    run = jvmdiag("metrics", str(apache.name), "--json", home=tmp_path)
+    assert run.exit_code == 0, run.err
+    [group] = [one for one in run.document["groups"] if one["name"] == "apache"]
+    figures = {one["name"]: one["value"] for one in group["figures"]}
+    assert figures["apache.processes"] == len(by_name(apache, "apache2"))
+    assert figures["apache.workers.busy"] == 1
+    limits = Path(f"/proc/{by_name(apache, 'apache2')[0]}/limits").read_text()
+    assert figures["apache.limit.files.soft"] == number(limits, r"Max open files +(\d+)")
+    assert group["verdict"]["text"].startswith("1 workers busy")

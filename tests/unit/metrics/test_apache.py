@@ -34,8 +34,14 @@ def status(name: str) -> ServerStatus:
     return found
 
 
+LIMITS = """\
+Max processes             63432                96365                processes
+Max open files            8192                 524288               files
+"""
+
+
 def of(before: ServerStatus | None, after: ServerStatus | None, seconds: float = 2.0) -> Group:
-    return apache_group(before, after, seconds, PROCESSES, ())
+    return apache_group(before, after, seconds, PROCESSES, (), LIMITS)
 
 
 def test_rates_are_between_two_readings_without_the_reading_itself() -> None:
@@ -113,3 +119,12 @@ def test_every_figure_is_in_the_catalogue() -> None:
     }
     labels = {one.name: one.labels for one in described().values()}
     assert all(tuple(key for key, _ in one.labels) == labels[one.name] for one in made.figures)
+
+
+def test_its_limits_are_those_of_its_own_process() -> None:
+    group = of(None, status("apache-event-2.txt"))
+    assert (group.one("apache.limit.files.soft"), group.one("apache.limit.files.hard")) == (8192, 524288)
+    assert (group.one("apache.limit.processes.soft"), group.one("apache.limit.processes.hard")) == (
+        63432,
+        96365,
+    )

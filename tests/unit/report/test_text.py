@@ -115,6 +115,14 @@ def test_a_dump_that_was_cut_or_left_something_behind_says_so() -> None:
     assert "left behind: /tmp/x; remove it with: rm -f /tmp/x  (there)" in text
 
 
+def test_what_was_redacted_is_said() -> None:
+    taken = HeapDumpTaken(KEPT, JvmSays(9, 2.5), "direct", "by perl", 6.0, ASKED, 2.6, 4.0, 2, (), FORECAST)
+    assert "redacted" not in heap_dump_text(taken)
+    assert (
+        "  redacted: byte[] zeroed" in heap_dump_text(replace(taken, redacted="byte[] zeroed")).splitlines()
+    )
+
+
 def test_an_empty_dump_has_no_ratio_to_divide_by() -> None:
     empty = replace(KEPT, raw_bytes=0, stored_bytes=0)
     assert "1.0 x" in heap_dump_text(
