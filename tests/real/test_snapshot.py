@@ -259,10 +259,7 @@ def test_a_heap_dump_comes_with_its_own_preflight_and_verification(
 ) -> None:
     container = run_container("jvm17")
     before = snapshot(container)
-    name, options = str(container.name), ("--light", "--heap", *QUICKLY, "-n", "1")
-    _, manifest = take(name, *options, home=tmp_path)
-    assert "nobody is there to confirm it" in why(manifest, "heap dump")
-    folder, manifest = take(name, *options, "--yes", home=tmp_path)
+    folder, manifest = take(str(container.name), "--light", "--heap", "--yes", "-n", "1", home=tmp_path)
     [heap] = [item for item in manifest["items"] if item["name"] == "heap dump"]
     assert heap["status"] == "taken" and heap["pause"]["seconds"] > 0
     assert jvmdiag("verify", str(folder / heap["file"]), home=tmp_path).exit_code == 0
@@ -271,15 +268,20 @@ def test_a_heap_dump_comes_with_its_own_preflight_and_verification(
     assert left_behind(container, before) == []
 
 
-def test_what_lies_there_is_fetched_on_request(shellless: Container, tmp_path: Path) -> None:
-    root = Path(f"/proc/{shellless.attrs['State']['Pid']}/root")
-    (root / "tmp/hs_err_pid3.log").write_text("# SIGSEGV\n")
+def test_what_lies_there_is_fetched_on_request_and_a_heap_dump_is_not_taken_unasked(
+    shellless: Container, tmp_path: Path
+) -> None:
+    left = Path(f"/proc/{shellless.attrs['State']['Pid']}/root/tmp/hs_err_pid3.log")
+    left.write_text("# SIGSEGV\n")
+    options = ("--light", "--fetch-found", "--heap", "-n", "1")
     try:
-        folder, manifest = take(str(shellless.name), "--light", "--fetch-found", "-n", "1", home=tmp_path)
+        folder, manifest = take(str(shellless.name), *options, home=tmp_path)
     finally:
-        (root / "tmp/hs_err_pid3.log").unlink()
+        left.unlink()
     assert "/tmp/hs_err_pid3.log" in taken(manifest)
     assert (folder / "found/hs_err_pid3.log.gz").is_file()
+    assert "heap dump" in names(manifest, "skipped")
+    assert "nobody is there to confirm it; add --yes" in why(manifest, "heap dump")
 
 
 @pytest.mark.skipif(
