@@ -48,7 +48,7 @@ def jvm_line(bundle: Bundle) -> str:
         heap = f"heap {size(jvm.heap_used_bytes)}"
         heap += f" of {size(jvm.heap_max_bytes)}" if jvm.heap_max_bytes else ""
     parts = (
-        f"pid {jvm.pid}",
+        f"pid {jvm.nspid}",
         f"{jvm.vm} {jvm.version or ''}".strip(),
         jvm.main,
         f"user {jvm.user}",

@@ -289,7 +289,13 @@ def test_what_lies_there_is_fetched_on_request_and_a_heap_dump_is_not_taken_unas
 )
 def test_a_browser_shows_its_page(shared: Shared, tmp_path: Path) -> None:
     folder, _ = take(str(shared("jvm17").name), "--light", *QUICKLY, home=tmp_path)
-    options = ("--headless", "--no-sandbox", f"--user-data-dir={tmp_path / 'browser'}", "--dump-dom")
+    # A browser that asks nobody for anything but this page.
+    alone = (
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--host-resolver-rules=MAP * ~NOTFOUND",
+    )
+    options = ("--headless", "--no-sandbox", f"--user-data-dir={tmp_path / 'browser'}", *alone, "--dump-dom")
     shown = subprocess.run(
         ["chromium", *options, (folder / "index.html").as_uri()], capture_output=True, text=True, timeout=60
     )
