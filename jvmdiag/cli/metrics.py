@@ -89,6 +89,8 @@ def _lines(way: options.Way, sets: Iterable[Metrics]) -> None:
 
     for one in sets:
         way.console.result(document("metrics", one_line=True, **vars(one)))
+        if not way.console.heard:
+            break
 
 
 def _show(way: options.Way, sets: Iterable[Metrics], form: Format, count: int) -> None:
@@ -105,3 +107,5 @@ def _show(way: options.Way, sets: Iterable[Metrics], form: Format, count: int) -
         way.console.result(row_head())
         for one in sets:
             way.console.result(row_text(one))
+            if not way.console.heard:
+                break

@@ -16,7 +16,6 @@ PRESSURE = re.compile(r"^pressure (\w+) some avg10=([\d.]+)", re.MULTILINE)
 _THREADS_SHOWN = 10
 # user nice system idle iowait irq softirq steal; guest time is part of user time.
 _STATES = {"user": (0, 1), "system": (2, 5, 6), "idle": (3,), "iowait": (4,), "steal": (7,)}
-_OF_TIME = "its ticks between the two looks / all ticks between them"
 
 
 def cpu_group(before: Look, after: Look) -> Group:

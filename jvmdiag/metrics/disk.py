@@ -15,7 +15,6 @@ _DISK = re.compile(
     r"^ +\d+ +\d+ (sd[a-z]+|vd[a-z]+|xvd[a-z]+|nvme\d+n\d+|mmcblk\d+) (\d[\d ]*)$", re.MULTILINE
 )
 _SECTOR_BYTES = 512
-_KIB = 1 / 1024
 # What is asked of these is answered by this machine's kernel, at once.
 _LOCAL = frozenset(
     {

@@ -11,7 +11,6 @@ from jvmdiag.metrics.look import Look
 
 _LIMIT = re.compile(r"^Max (processes|open files) +(\d+|unlimited) +(\d+|unlimited)", re.MULTILINE)
 _DESCRIPTOR = re.compile(r"^[a-z-]{2}\S* .* -> ", re.MULTILINE)
-_PROC = "/proc/PID/limits"
 
 
 def limits_group(after: Look) -> Group:
