@@ -98,6 +98,18 @@ def test_trouble_comes_before_what_is_fine() -> None:
             Level.TROUBLE,
             "1,000 of 1,024 open files",
         ),
+        (
+            "network",
+            {"tcp.retransmit_share_since_boot": 0.03, "tcp.established": 5},
+            Level.NOTICE,
+            "too few just now to judge the way by",
+        ),
+        (
+            "jvm",
+            {"jvm.gc.major.time": 0.3, "jvm.heap.used": 2e7, "jvm.heap.max": 3e8, "jvm.heap.used_share": 0.07},
+            Level.TROUBLE,
+            "not for want of heap",
+        ),
         ("jvm", {"jvm.stopped": 1, "jvm.heap.used": 5}, Level.TROUBLE, "stopped by a signal"),
     ],
 )
@@ -117,6 +129,30 @@ def test_the_whole_counts_before_its_parts() -> None:
     )
     verdict = judged(Group("cpu", figures)).verdict
     assert verdict is not None and "wait for I/O" not in verdict.text
+
+
+def test_a_verdict_is_about_one_connector() -> None:
+    figures = (
+        figure("tomcat.threads.busy", 10, connector="a"),
+        figure("tomcat.threads.max", 10, connector="a"),
+        figure("tomcat.threads.busy_share", 1, connector="a"),
+        figure("tomcat.threads.busy", 20, connector="b"),
+        figure("tomcat.threads.max", 200, connector="b"),
+        figure("tomcat.threads.busy_share", 0.1, connector="b"),
+    )
+    verdict = judged(Group("tomcat", figures)).verdict
+    assert verdict is not None and verdict.text == "10 of 10 threads of a are busy: requests wait"
+
+
+def test_one_slow_disk_and_another_that_is_busy_are_no_disk_in_trouble() -> None:
+    busy = (figure("disk.busy", 1, device="a"), figure("disk.await", 0.001, device="a"))
+    slow = (figure("disk.busy", 0.92, device="b"), figure("disk.await", 0.08, device="b"))
+    idle = (figure("disk.busy", 0.1, device="b"), slow[1])
+    room = figure("disk.used_share", 0.1, mount="/", type="xfs")
+    for figures, level in (((*busy, *idle, room), Level.FINE), ((*busy, *slow, room), Level.TROUBLE)):
+        verdict = judged(Group("disk", figures)).verdict
+        assert verdict is not None and verdict.level is level
+    assert verdict.text == "b is busy 92.0 % of the time, an access takes 80 ms"
 
 
 def test_nothing_seen_is_no_good_news() -> None:
