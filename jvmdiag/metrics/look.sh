@@ -60,11 +60,14 @@ done 2>/dev/null <"$pid/cgroup"
 if [ -n "$slow" ]; then
     # A table that the kernel walks whole for whoever reads it; with very many sockets nobody should.
     section sockets
-    many=
-    while read -r name _ count _; do
-        case $name in TCP: | TCP6:) [ "$count" -gt 20000 ] && many=$count ;; esac
-    done 2>/dev/null <"$pid/net/sockstat"
-    if [ -n "$many" ]; then echo "many $many"; else cat "$pid"/net/tcp "$pid"/net/tcp6 2>/dev/null; fi
+    many=0
+    for file in sockstat sockstat6; do
+        # Of both families in one line: those in TIME_WAIT, which stand in the tables too.
+        while read -r name _ inuse _ _ _ waiting _; do
+            case $name in TCP: | TCP6:) many=$((many + inuse + ${waiting:-0})) ;; esac
+        done <"$pid/net/$file"
+    done 2>/dev/null
+    if [ "$many" -gt 20000 ]; then echo "many $many"; else cat "$pid"/net/tcp "$pid"/net/tcp6 2>/dev/null; fi
     section descriptors; [ "$pid" = self ] || ls -l "$pid/fd" 2>/dev/null
     section threads
     [ "$pid" = self ] || for task in "$own"/task/*; do
