@@ -10,29 +10,38 @@ from jvmdiag.cli.console import Console
 from jvmdiag.cli.stopping import stopped_by
 from jvmdiag.errors import BadRequest
 from jvmdiag.metrics.figure import Level, Metrics
-from jvmdiag.report.metrics import level_of, metrics_text
+from jvmdiag.report.metrics import level_of
+from jvmdiag.report.screen import screen_text
 
 _STYLES = {Level.FINE: "green", Level.NOTICE: "yellow", Level.TROUBLE: "bold red", Level.UNKNOWN: "dim"}
 
 
 def watch_on_screen(console: Console, sets: Iterable[Metrics]) -> None:
-    """Ctrl-C ends it, as the one way there is: that is no failure. Raises BadRequest where stdout is no terminal."""
-    if not sys.stdout.isatty():
-        raise BadRequest("--watch takes a terminal", advice="--count N, or --json, for a file or a pipe")
+    """Ctrl-C ends it, as the one way there is: that is no failure.
+
+    Raises BadRequest where stdout is no terminal, or one that cannot be painted on.
+    """
     from rich.console import Console as Terminal
     from rich.live import Live
     from rich.text import Text
 
+    terminal = Terminal(highlight=False)
+    if not sys.stdout.isatty() or terminal.is_dumb_terminal:
+        raise BadRequest(
+            "--watch takes a terminal that can be painted on",
+            advice="--count N, or --json, for a file, a pipe or TERM=dumb",
+        )
+
     def painted(metrics: Metrics) -> Text:
         text = Text(no_wrap=True, overflow="ellipsis")
-        for line in metrics_text(metrics).splitlines():
+        for line in screen_text(metrics, terminal.height).splitlines():
             level = level_of(line)
             text.append(f"{line}\n", style=_STYLES[level] if level else "")
         return text
 
     try:
         with Live(
-            Text("looking ..."), console=Terminal(highlight=False), screen=True, auto_refresh=False
+            Text("looking ..."), console=terminal, screen=True, auto_refresh=False
         ) as live:
             for one in sets:
                 live.update(painted(one), refresh=True)
