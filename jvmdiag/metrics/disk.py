@@ -35,13 +35,17 @@ _LOCAL = frozenset(
     }
 )
 _FAR = frozenset({"nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "9p", "virtiofs"})
-_UNINTERESTING = ("/proc", "/sys", "/dev", "/run", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf")
+_UNINTERESTING = ("/proc/", "/sys/", "/dev/", "/run/", "/etc/hosts/", "/etc/hostname/", "/etc/resolv.conf/")
 _POINTS_ASKED = 12
 
 
 def points_of(mounts: Sequence[Mount]) -> tuple[str, ...]:
-    """The mount points whose room is asked for: file systems of this machine, the shortest first, twelve at most."""
-    found = {m.point for m in mounts if m.fstype in _LOCAL and not m.point.startswith(_UNINTERESTING)}
+    """The mount points whose room is asked for: file systems of this machine, the shortest first, twelve at most.
+
+    An overlay below the root is that of a container which runs there, on a disk that is listed anyway.
+    """
+    local = (m.point for m in mounts if m.fstype in _LOCAL and m.fstype != "overlay")
+    found = {point for point in local if not f"{point}/".startswith(_UNINTERESTING)}
     return tuple(
         sorted({"/", *found}, key=lambda point: (point.count("/"), len(point), point))[:_POINTS_ASKED]
     )

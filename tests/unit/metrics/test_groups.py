@@ -179,6 +179,12 @@ def test_what_is_mounted_over_the_network_is_not_asked_and_said() -> None:
     assert disk_group(look_of(100), look_of(101), mounts).unseen[0].startswith("/data: nfs4")
 
 
+def test_rooms_of_this_machine_are_asked_and_no_other_containers() -> None:
+    other = Mount("/var/lib/docker/overlay2/1f/merged", "overlay", "overlay", False)
+    mounts = (ROOT, other, Mount("/system", "ext4", "/dev/sdb", False), Mount("/run", "tmpfs", "tmpfs", False))
+    assert points_of(mounts) == ("/", "/system")
+
+
 def test_room_is_as_df_has_it() -> None:
     group = disk_group(look_of(100), look_of(101, rooms="4096 1000 400 300 50 10 /a b\n"), (ROOT,))
     where = {"mount": "/a b"}

@@ -81,6 +81,12 @@ def test_trouble_comes_before_what_is_fine() -> None:
             "I/O is what is short",
         ),
         (
+            "cpu",
+            {"load.1m": 4.2, "load.per_cpu": 2.1, "cpu.count": 2, "cpu.idle": 0.16},
+            Level.NOTICE,
+            "of which 16.0 % are idle: CPU is nearly what is short",
+        ),
+        (
             "network",
             {"tcp.retransmit_share": 0.031, "tcp.established": 5},
             Level.TROUBLE,
