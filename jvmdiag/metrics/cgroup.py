@@ -113,3 +113,8 @@ def oom_kills(look: Look) -> int | None:
     """How often the kernel killed in its group for want of memory; None where it is not counted."""
     counts = _counts(look, "memory.events") or _counts(look, "memory.oom_control")
     return counts.get("oom_kill")
+
+
+def frozen(look: Look) -> bool:
+    """Whether its group is held still: docker pause does it, and the state of its processes does not tell."""
+    return (0, "freezer.state", "FROZEN") in _lines(look) or _counts(look, "cgroup.events").get("frozen") == 1

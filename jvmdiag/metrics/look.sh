@@ -27,18 +27,18 @@ section perfdata; [ -z "$perfdata" ] || cat "$prefix$perfdata" 2>/dev/null
 # From the group of the process up to the root that can be seen; a container has its own as that root. Level 0 is its own.
 section cgroup
 group() { # directory, level
-    for file in cpu.max cpu.cfs_quota_us cpu.cfs_period_us memory.max memory.current memory.limit_in_bytes memory.usage_in_bytes pids.max pids.current; do
+    for file in cpu.max cpu.cfs_quota_us cpu.cfs_period_us memory.max memory.current memory.limit_in_bytes memory.usage_in_bytes pids.max pids.current freezer.state; do
         read -r line <"$1/$file" && printf '%s %s %s\n' "$2" "$file" "$line"
     done
     [ "$2" = 0 ] || return
-    for file in cpu.stat memory.stat memory.events memory.oom_control; do
+    for file in cpu.stat memory.stat memory.events memory.oom_control cgroup.events; do
         [ -r "$1/$file" ] || continue
         while read -r line; do printf '%s %s %s\n' "$2" "$file" "$line"; done <"$1/$file"
     done
 } 2>/dev/null
 while IFS=: read -r _ controller path; do
     case ",$controller," in
-    *,cpu,* | *,memory,* | *,pids,*) hierarchy=/$controller ;;
+    *,cpu,* | *,memory,* | *,pids,* | *,freezer,*) hierarchy=/$controller ;;
     ,,) hierarchy= ;;
     *) continue ;;
     esac

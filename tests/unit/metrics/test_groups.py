@@ -250,6 +250,19 @@ def test_collections_are_those_between_the_looks() -> None:
     assert group.one("jvm.heap.max") == pytest.approx(300 * (1 << 20), rel=0.05)
 
 
+@pytest.mark.parametrize(
+    ("cgroup", "frozen"),
+    [
+        ("0 freezer.state FROZEN\n", 1),
+        ("0 freezer.state THAWED\n1 freezer.state FROZEN\n", 0),
+        ("0 cgroup.events populated 1\n0 cgroup.events frozen 1\n", 1),
+        ("0 cgroup.events populated 1\n0 cgroup.events frozen 0\n", 0),
+    ],
+)
+def test_a_paused_container_is_seen_as_such_in_both_versions(cgroup: str, frozen: int) -> None:
+    assert jvm_group(look_of(100), look_of(101, cgroup=cgroup), 17).one("jvm.frozen") == frozen
+
+
 def test_a_jvm_without_performance_data_says_so() -> None:
     group = jvm_group(look_of(100), look_of(101), 17)
     assert group.unseen[0].startswith("heap and collections")
