@@ -40,9 +40,7 @@ def watch_on_screen(console: Console, sets: Iterable[Metrics]) -> None:
         return text
 
     try:
-        with Live(
-            Text("looking ..."), console=terminal, screen=True, auto_refresh=False
-        ) as live:
+        with Live(Text("looking ..."), console=terminal, screen=True, auto_refresh=False) as live:
             for one in sets:
                 live.update(painted(one), refresh=True)
     except KeyboardInterrupt:

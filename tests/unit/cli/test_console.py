@@ -38,10 +38,11 @@ def test_a_reader_who_has_seen_enough_is_no_trouble(monkeypatch: pytest.MonkeyPa
     with os.fdopen(write, "w") as pipe:
         monkeypatch.setattr(sys, "stdout", pipe)
         console = Console()
-        assert console.heard
-        console.result("one")
-        console.result("two")
-        assert not console.heard
+        heard = [console.heard]
+        for text in ("one", "two"):
+            console.result(text)
+            heard.append(console.heard)
+        assert heard == [True, False, False]
         with contextlib.suppress(BrokenPipeError):
             pipe.close()
 

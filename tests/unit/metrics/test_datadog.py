@@ -27,7 +27,11 @@ def test_a_figure_goes_by_datadogs_name_in_datadogs_unit() -> None:
 
 
 def test_what_is_there_whole_is_not_sent_in_parts() -> None:
-    figures = (figure("cpu.steal", 0.5), figure("cpu.steal", 0.2, core="0"), figure("cpu.steal", 0.8, core="1"))
+    figures = (
+        figure("cpu.steal", 0.5),
+        figure("cpu.steal", 0.2, core="0"),
+        figure("cpu.steal", 0.8, core="1"),
+    )
     metrics = Metrics("docker://web", "2026-03-01T12:00:00Z", 1.0, (Group("cpu", figures),))
     assert [(one.name, one.value) for one in gauges(metrics)] == [("system.cpu.stolen", 50)]
 

@@ -181,7 +181,12 @@ def test_what_is_mounted_over_the_network_is_not_asked_and_said() -> None:
 
 def test_rooms_of_this_machine_are_asked_and_no_other_containers() -> None:
     other = Mount("/var/lib/docker/overlay2/1f/merged", "overlay", "overlay", False)
-    mounts = (ROOT, other, Mount("/system", "ext4", "/dev/sdb", False), Mount("/run", "tmpfs", "tmpfs", False))
+    mounts = (
+        ROOT,
+        other,
+        Mount("/system", "ext4", "/dev/sdb", False),
+        Mount("/run", "tmpfs", "tmpfs", False),
+    )
     assert points_of(mounts) == ("/", "/system")
 
 

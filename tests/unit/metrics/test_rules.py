@@ -112,7 +112,12 @@ def test_trouble_comes_before_what_is_fine() -> None:
         ),
         (
             "jvm",
-            {"jvm.gc.major.time": 0.3, "jvm.heap.used": 2e7, "jvm.heap.max": 3e8, "jvm.heap.used_share": 0.07},
+            {
+                "jvm.gc.major.time": 0.3,
+                "jvm.heap.used": 2e7,
+                "jvm.heap.max": 3e8,
+                "jvm.heap.used_share": 0.07,
+            },
             Level.TROUBLE,
             "not for want of heap",
         ),
@@ -155,10 +160,9 @@ def test_one_slow_disk_and_another_that_is_busy_are_no_disk_in_trouble() -> None
     slow = (figure("disk.busy", 0.92, device="b"), figure("disk.await", 0.08, device="b"))
     idle = (figure("disk.busy", 0.1, device="b"), slow[1])
     room = figure("disk.used_share", 0.1, mount="/", type="xfs")
-    for figures, level in (((*busy, *idle, room), Level.FINE), ((*busy, *slow, room), Level.TROUBLE)):
-        verdict = judged(Group("disk", figures)).verdict
-        assert verdict is not None and verdict.level is level
-    assert verdict.text == "b is busy 92.0 % of the time, an access takes 80 ms"
+    neither, one = (judged(Group("disk", (*busy, *other, room))).verdict for other in (idle, slow))
+    assert neither is not None and neither.level is Level.FINE
+    assert one is not None and one.text == "b is busy 92.0 % of the time, an access takes 80 ms"
 
 
 def test_nothing_seen_is_no_good_news() -> None:

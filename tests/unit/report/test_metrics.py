@@ -39,7 +39,9 @@ def test_a_verdict_comes_first_and_the_busiest_threads_below() -> None:
 
 def test_a_name_does_not_steer_the_terminal() -> None:
     thread = figure("cpu.thread", 1, tid="7", name="\x1b[2J\x9b\u202e", state="R", wchan="")
-    text = metrics_text(Metrics("ssh://h", "", 1.0, (Group("cpu", (thread,), ("a page: \x1b]0;x\x07\r\n",)),)))
+    text = metrics_text(
+        Metrics("ssh://h", "", 1.0, (Group("cpu", (thread,), ("a page: \x1b]0;x\x07\r\n",)),))
+    )
     assert all(line.isprintable() for line in text.split("\n"))
     assert r"\x1b[2J\x9b\u202e" in text and r"not seen: a page: \x1b]0;x\x07\r\n" in text
 
