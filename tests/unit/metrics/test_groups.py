@@ -87,6 +87,21 @@ def cpu_stat(periods: int, times: int, time: str) -> str:
     return f"0 cpu.stat nr_periods {periods}\n0 cpu.stat nr_throttled {times}\n0 cpu.stat {time}\n"
 
 
+@pytest.mark.parametrize(
+    ("cpus", "quota", "allowed"),
+    [("0-3,8", "max", 5), ("2", "max", 1), ("0-3", "150000", 1.5), ("", "max", None)],
+)
+def test_what_the_jvm_may_use_is_its_cpuset_or_its_quota(
+    cpus: str, quota: str, allowed: float | None
+) -> None:
+    more = {
+        "process": f"1 (java) S {'0 ' * 50}\nCpus_allowed_list:\t{cpus}\n",
+        "cgroup": f"0 cpu.max {quota} 100000",
+    }
+    group = cpu_group(look_of(100, **more), look_of(101, **more))
+    assert group.one("cpu.jvm.allowed") == allowed
+
+
 @pytest.mark.parametrize(("clock", "unit"), [("throttled_usec", 10**6), ("throttled_time", 10**9)])
 def test_throttling_of_both_versions(clock: str, unit: int) -> None:
     before = look_of(100, cgroup=cpu_stat(100, 10, f"{clock} {unit // 2}"))
