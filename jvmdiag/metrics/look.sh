@@ -30,10 +30,12 @@ group() { # directory, level
     for file in cpu.max cpu.cfs_quota_us cpu.cfs_period_us memory.max memory.current memory.limit_in_bytes memory.usage_in_bytes pids.max pids.current freezer.state; do
         read -r line <"$1/$file" && printf '%s %s %s\n' "$2" "$file" "$line"
     done
-    [ "$2" = 0 ] || return
+    # Of a group above only what of its memory can be dropped at once.
     for file in cpu.stat memory.stat memory.events memory.oom_control cgroup.events; do
         [ -r "$1/$file" ] || continue
-        while read -r line; do printf '%s %s %s\n' "$2" "$file" "$line"; done <"$1/$file"
+        while read -r line; do
+            case $2:$line in 0:* | *inactive_file*) printf '%s %s %s\n' "$2" "$file" "$line" ;; esac
+        done <"$1/$file"
     done
 } 2>/dev/null
 while IFS=: read -r _ controller path; do

@@ -94,11 +94,12 @@ def cpu_stat(periods: int, times: int, time: str) -> str:
 def test_what_the_jvm_may_use_is_its_cpuset_or_its_quota(
     cpus: str, quota: str, allowed: float | None
 ) -> None:
-    more = {
-        "process": f"1 (java) S {'0 ' * 50}\nCpus_allowed_list:\t{cpus}\n",
-        "cgroup": f"0 cpu.max {quota} 100000",
-    }
-    group = cpu_group(look_of(100, **more), look_of(101, **more))
+    process, cgroup = (
+        f"1 (java) S {'0 ' * 50}\nCpus_allowed_list:\t{cpus}\n",
+        f"0 cpu.max {quota} 100000",
+    )
+    before, after = (look_of(at_s, process=process, cgroup=cgroup) for at_s in (100, 101))
+    group = cpu_group(before, after)
     assert group.one("cpu.jvm.allowed") == allowed
 
 
@@ -113,9 +114,10 @@ def test_throttling_of_both_versions(clock: str, unit: int) -> None:
 
 def test_memory_of_a_group_is_without_what_can_be_dropped_and_by_the_tightest() -> None:
     own = "0 memory.max max\n0 memory.current 700\n0 memory.stat inactive_file 100\n"
-    group = memory_group(look_of(100), look_of(101, cgroup=own + "1 memory.max 1000\n1 memory.current 900\n"))
+    above = "1 memory.max 1000\n1 memory.current 900\n1 memory.stat inactive_file 600\n"
+    group = memory_group(look_of(100), look_of(101, cgroup=own + above))
     assert group.one("memory.cgroup.limit") == 1000
-    assert group.one("memory.cgroup.used") == 800
+    assert group.one("memory.cgroup.used") == 300
 
 
 def test_no_limit_is_not_a_large_one() -> None:

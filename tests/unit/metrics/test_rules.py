@@ -82,6 +82,12 @@ def test_trouble_comes_before_what_is_fine() -> None:
         ),
         (
             "cpu",
+            {"cpu.throttled_periods": 0.5, "cpu.throttled": 0.01, "load.1m": 0.4, "cpu.count": 2},
+            Level.NOTICE,
+            "holds the container up in 50.0 % of its periods",
+        ),
+        (
+            "cpu",
             {"load.1m": 4.2, "load.per_cpu": 2.1, "cpu.count": 2, "cpu.idle": 0.16},
             Level.NOTICE,
             "of which 16.0 % are idle: CPU is nearly what is short",
