@@ -65,6 +65,8 @@ def command(
         raise BadRequest(
             "--format openmetrics is one exposition", advice="without --json, --watch and --count"
         )
+    if watch and count > 1:
+        raise BadRequest("--watch goes on until Ctrl-C", advice="--count alone, for a line each")
     asked = servers.request_of(way, apache, tomcat, tomcat_user, threads=threads)
     check_times(interval, count)
     with sending(statsd) as send, watching(way.job, asked, way.journal) as watched:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from jvmdiag.cli.console import Console
 from jvmdiag.cli.stopping import stopped_by
@@ -13,7 +14,20 @@ from jvmdiag.metrics.figure import Level, Metrics
 from jvmdiag.report.metrics import level_of
 from jvmdiag.report.screen import screen_text
 
+if TYPE_CHECKING:
+    from rich.text import Text
+
 _STYLES = {Level.FINE: "green", Level.NOTICE: "yellow", Level.TROUBLE: "bold red", Level.UNKNOWN: "dim"}
+
+
+def _painted(metrics: Metrics, rows: int) -> Text:
+    from rich.text import Text
+
+    text = Text(no_wrap=True, overflow="ellipsis")
+    for line in screen_text(metrics, rows).splitlines():
+        level = level_of(line)
+        text.append(f"{line}\n", style=_STYLES[level] if level else "")
+    return text
 
 
 def watch_on_screen(console: Console, sets: Iterable[Metrics]) -> None:
@@ -23,7 +37,6 @@ def watch_on_screen(console: Console, sets: Iterable[Metrics]) -> None:
     """
     from rich.console import Console as Terminal
     from rich.live import Live
-    from rich.text import Text
 
     terminal = Terminal(highlight=False)
     if not sys.stdout.isatty() or terminal.is_dumb_terminal:
@@ -32,17 +45,10 @@ def watch_on_screen(console: Console, sets: Iterable[Metrics]) -> None:
             advice="--count N, or --json, for a file, a pipe or TERM=dumb",
         )
 
-    def painted(metrics: Metrics) -> Text:
-        text = Text(no_wrap=True, overflow="ellipsis")
-        for line in screen_text(metrics, terminal.height).splitlines():
-            level = level_of(line)
-            text.append(f"{line}\n", style=_STYLES[level] if level else "")
-        return text
-
     try:
-        with Live(Text("looking ..."), console=terminal, screen=True, auto_refresh=False) as live:
+        with Live("looking ...", console=terminal, screen=True, auto_refresh=False) as live:
             for one in sets:
-                live.update(painted(one), refresh=True)
+                live.update(_painted(one, terminal.height), refresh=True)
     except KeyboardInterrupt:
         if stopped_by[:1] != [signal.SIGINT]:
             raise
