@@ -52,13 +52,15 @@ def points_of(mounts: Sequence[Mount]) -> tuple[str, ...]:
 
 
 def disk_group(before: Look, after: Look, mounts: Sequence[Mount]) -> Group:
-    far = tuple(
+    unseen = [
         f"{m.point}: {m.fstype}, which is mounted over the network and may never answer"
         for m in mounts
         if m.fstype in _FAR
-    )
+    ]
+    if not after.text("rooms"):
+        unseen.append("how full the mounts are: it takes stat there")
     disks = present(maybe("disk.pressure", pressure(after, "io")))
-    return Group("disk", flat((_rooms(after, mounts), _disks(before, after), disks)), far)
+    return Group("disk", flat((_rooms(after, mounts), _disks(before, after), disks)), tuple(unseen))
 
 
 def _rooms(after: Look, mounts: Sequence[Mount]) -> Iterator[Figure]:

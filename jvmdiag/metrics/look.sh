@@ -70,7 +70,13 @@ if [ -n "$slow" ]; then
         done <"$pid/net/$file"
     done 2>/dev/null
     if [ "$many" -gt 20000 ]; then echo "many $many"; else cat "$pid"/net/tcp "$pid"/net/tcp6 2>/dev/null; fi
-    section descriptors; [ "$pid" = self ] || ls -l "$pid/fd" 2>/dev/null
+    section descriptors
+    if [ "$pid" = self ]; then :
+    elif command -v ls >/dev/null 2>&1; then ls -l "$pid/fd" 2>/dev/null
+    else
+        # They can be counted; what they lead to takes ls.
+        for file in "$pid"/fd/*; do [ -L "$file" ] && echo "l $file -> ?"; done
+    fi
     section threads
     [ "$pid" = self ] || for task in "$own"/task/*; do
         wchan=

@@ -47,6 +47,8 @@ def network_group(before: Look, after: Look) -> Group:
     )
     if after.pid is not None and not after.text("descriptors"):
         unseen.append("on which ports the JVM listens: /proc/PID/fd is for its owner and root")
+    elif " -> ?\n" in after.text("descriptors"):
+        unseen.append("on which ports the JVM listens: it takes ls there")
     return Group(
         "network",
         flat((_interfaces(before, after), _tcp(before, after), _connections(after, sockets))),

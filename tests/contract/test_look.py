@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 import jvmdiag.metrics
+from jvmdiag.metrics.disk import disk_group
+from jvmdiag.metrics.limits import limits_group
 from jvmdiag.metrics.look import parse_look
+from jvmdiag.metrics.network import network_group
 from jvmdiag.metrics.sockets import sockets_of, too_many
 
 SCRIPT = Path(jvmdiag.metrics.__file__).with_name("look.sh")
@@ -41,3 +46,15 @@ def test_a_table_of_very_many_sockets_is_not_read(
     look = parse_look(subprocess.run(argv, capture_output=True, check=True).stdout, TOKEN, 7)
     assert too_many(look) == many
     assert len(sockets_of(look)) == (0 if many else 1)
+
+
+def test_sh_and_cat_are_enough_and_what_takes_more_is_said(tmp_path: Path) -> None:
+    (tmp_path / "cat").symlink_to(str(shutil.which("cat")))
+    pid = str(os.getpid())
+    argv = ["/bin/sh", "-c", SCRIPT.read_text(encoding="utf-8"), "sh", TOKEN, pid, pid, "", "", "slow", "/"]
+    done = subprocess.run(argv, capture_output=True, check=True, env={"PATH": str(tmp_path)})
+    look = parse_look(done.stdout, TOKEN, int(pid))
+    limits, network, disk = limits_group(look), network_group(look, look), disk_group(look, look, ())
+    assert limits.one("limit.files.used") == pytest.approx(len(list(Path("/proc/self/fd").iterdir())), abs=3)
+    assert "on which ports the JVM listens: it takes ls there" in network.unseen
+    assert "how full the mounts are: it takes stat there" in disk.unseen
