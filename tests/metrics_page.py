@@ -20,7 +20,8 @@ for dots.
 One look is one command: a shell that reads files of `/proc` and `/sys/fs/cgroup`. `/proc/PID` is that of the JVM, so
 the network is that of its container; CPU, load, memory and disks of the machine are the machine's. What is dear
 (sockets, processes, the room of the mounts) is read once in five seconds. A look takes 5 ms of CPU time,
-one of all that 25 (with 200 processes). Of more than 20,000 TCP sockets the table is not read.
+one of all that 25 (with 200 processes); of 3,000 threads each takes 80 ms, and 1 MB comes here. Of more
+than 20,000 TCP sockets the table is not read.
 
 `--statsd HOST:PORT` sends the figures that have a Datadog name, as gauges, with `target` and the labels as tags."""
 _NAMES = {
@@ -30,7 +31,8 @@ _NAMES = {
 _VERDICTS = """## Verdicts
 
 Rules of thumb, in their order: in each group the first that holds is what is said. A condition is about the figure
-without labels, or, where there is none, the largest of those that have some."""
+without labels, or, where there is none, any of those that have some, the largest first; all of a rule is about the
+same disk, interface or connector."""
 
 
 def page() -> str:

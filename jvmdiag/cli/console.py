@@ -41,9 +41,16 @@ class Console:
         """Whether the terminal's encoding has no more than ASCII."""
         return not (sys.stderr.encoding or "").lower().startswith("utf")
 
+    @property
+    def heard(self) -> bool:
+        """Whether anybody still reads the results."""
+        return sys.stdout is not None
+
     def result(self, text: str) -> None:
         """The result, on stdout."""
         Console.answered = True
+        if not self.heard:
+            return
         try:
             print(text)
             sys.stdout.flush()

@@ -65,6 +65,8 @@ def command(
         raise BadRequest(
             "--format openmetrics is one exposition", advice="without --json, --watch and --count"
         )
+    if watch and count > 1:
+        raise BadRequest("--watch goes on until Ctrl-C", advice="--count alone, for a line each")
     asked = servers.request_of(way, apache, tomcat, tomcat_user, threads=threads)
     check_times(interval, count)
     with sending(statsd) as send, watching(way.job, asked, way.journal) as watched:
@@ -89,6 +91,8 @@ def _lines(way: options.Way, sets: Iterable[Metrics]) -> None:
 
     for one in sets:
         way.console.result(document("metrics", one_line=True, **vars(one)))
+        if not way.console.heard:
+            break
 
 
 def _show(way: options.Way, sets: Iterable[Metrics], form: Format, count: int) -> None:
@@ -105,3 +109,5 @@ def _show(way: options.Way, sets: Iterable[Metrics], form: Format, count: int) -
         way.console.result(row_head())
         for one in sets:
             way.console.result(row_text(one))
+            if not way.console.heard:
+                break

@@ -45,7 +45,7 @@ def check_url(url: str, option: str = "--probe") -> SplitResult:
             f"{option} has a user in it",
             why="a password in a command line is seen by everybody on this machine",
         )
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.hostname[0] == "-":
         raise BadRequest(f"{option} {url!r} is no URL", advice=f"as in: {option} http://web:8080/health")
     return parts
 

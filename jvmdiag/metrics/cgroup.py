@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from jvmdiag.metrics.look import Look
@@ -36,8 +36,8 @@ def _by_level(look: Look) -> dict[int, dict[str, str]]:
     return levels
 
 
-def _counts(look: Look, file: str) -> dict[str, int]:
-    pairs = (value.split() for level, name, value in _lines(look) if level == 0 and name == file)
+def _counts(look: Look, file: str, of: int = 0) -> dict[str, int]:
+    pairs = (value.split() for level, name, value in _lines(look) if level == of and name == file)
     return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}
 
 
@@ -80,22 +80,27 @@ class Limited:
 
 def memory_of(look: Look) -> Limited | None:
     """By the group with the least room. Page cache that can be dropped at once is not counted as use."""
-    counts = _counts(look, "memory.stat")
-    dropped = counts.get("total_inactive_file", counts.get("inactive_file", 0))
+    dropped = {level: _can_be_dropped(look, level) for level in _by_level(look)}
     return _tightest(
         look, (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes")), dropped
     )
 
 
+def _can_be_dropped(look: Look, level: int) -> int:
+    # Version 1 counts a group alone, and with total_ those below it too, as version 2 does.
+    counts = _counts(look, "memory.stat", level)
+    return counts.get("total_inactive_file", counts.get("inactive_file", 0))
+
+
 def pids_of(look: Look) -> Limited | None:
     """Processes and threads of its groups, by the tightest."""
-    return _tightest(look, (("pids.max", "pids.current"),), 0)
+    return _tightest(look, (("pids.max", "pids.current"),), {})
 
 
-def _tightest(look: Look, names: tuple[tuple[str, str], ...], dropped: int) -> Limited | None:
+def _tightest(look: Look, names: tuple[tuple[str, str], ...], dropped: Mapping[int, int]) -> Limited | None:
     found = [
-        Limited(max(int(files[used]) - dropped, 0), _limit(files.get(limit, "max")))
-        for files in _by_level(look).values()
+        Limited(max(int(files[used]) - dropped.get(level, 0), 0), _limit(files.get(limit, "max")))
+        for level, files in _by_level(look).items()
         for limit, used in names
         if files.get(used, "").isdigit()
     ]
@@ -113,3 +118,8 @@ def oom_kills(look: Look) -> int | None:
     """How often the kernel killed in its group for want of memory; None where it is not counted."""
     counts = _counts(look, "memory.events") or _counts(look, "memory.oom_control")
     return counts.get("oom_kill")
+
+
+def frozen(look: Look) -> bool:
+    """Whether its group is held still: docker pause does it, and the state of its processes does not tell."""
+    return (0, "freezer.state", "FROZEN") in _lines(look) or _counts(look, "cgroup.events").get("frozen") == 1

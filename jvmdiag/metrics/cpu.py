@@ -16,7 +16,6 @@ PRESSURE = re.compile(r"^pressure (\w+) some avg10=([\d.]+)", re.MULTILINE)
 _THREADS_SHOWN = 10
 # user nice system idle iowait irq softirq steal; guest time is part of user time.
 _STATES = {"user": (0, 1), "system": (2, 5, 6), "idle": (3,), "iowait": (4,), "steal": (7,)}
-_OF_TIME = "its ticks between the two looks / all ticks between them"
 
 
 def cpu_group(before: Look, after: Look) -> Group:
@@ -103,6 +102,9 @@ def _jvm(before: Look, after: Look) -> Iterator[Figure]:
         return
     spent = sum(int(after.stat[n]) - int(before.stat[n]) for n in (11, 12)) / TICKS_PER_S
     yield figure("cpu.jvm", spent / seconds)
+    if allowed := _allowed(after):
+        yield figure("cpu.jvm.allowed", allowed)
+        yield figure("cpu.jvm.share", spent / seconds / allowed)
     tasks = after.tasks()
     earlier = {task.tid: task.cpu_s for task in before.tasks()}
     waits = after.waits("threads")
@@ -116,6 +118,14 @@ def _jvm(before: Look, after: Look) -> Iterator[Figure]:
     states = [task.state for task in tasks]
     for state in sorted(set(states)):
         yield figure("cpu.threads", states.count(state), state=state)
+
+
+def _allowed(after: Look) -> float:
+    """How many CPUs it may use, by its cpuset and its quota; 0 where neither is told."""
+    ranges = (part.split("-") for part in after.status.get("Cpus_allowed_list", "").split(","))
+    numbers = [[int(end) for end in ends] for ends in ranges if all(end.isdigit() for end in ends)]
+    told = (sum(ends[-1] - ends[0] + 1 for ends in numbers), cpu_quota(after) or 0)
+    return min((count for count in told if count), default=0)
 
 
 def _blocked(after: Look) -> Iterator[Figure]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -50,10 +51,14 @@ def address_of(text: str) -> Address:
 
 
 def gauges(metrics: Metrics) -> Iterator[Gauge]:
-    """Every figure that Datadog has a name for. Pure."""
+    """Every figure that Datadog has a name for. Pure.
+
+    One that is there whole and in parts is sent whole: what sums a name up would count its parts twice.
+    """
+    whole = {figure.name for figure in metrics.figures if not figure.labels}
     for figure in metrics.figures:
         about = described()[figure.name]
-        if about.datadog:
+        if about.datadog and not (figure.labels and figure.name in whole):
             tags = (_tag("target", metrics.target), *(_tag(key, value) for key, value in figure.labels))
             yield Gauge(about.datadog, figure.value * about.datadog_factor, tags)
 
@@ -62,8 +67,17 @@ def _tag(key: str, value: str) -> str:
     return f"{key}:{_SEPARATORS.sub('_', value)}"
 
 
+def _numeric(address: Address) -> str:
+    try:
+        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_DGRAM)
+    except (OSError, UnicodeError) as error:
+        raise BadRequest(f"--statsd: {address.host} has no address", why=str(error)) from error
+    return str(found[0][4][0])
+
+
 class Agent:
-    """A Datadog agent. UDP: whether it listens, nobody learns. Raises MissingExtra."""
+    """A Datadog agent. UDP: whether it listens, nobody learns. Raises MissingExtra, and BadRequest for a name of
+    no address: the library would ask for it anew with every figure, and say nothing."""
 
     def __init__(self, address: Address) -> None:
         if find_spec("datadog") is None:
@@ -71,7 +85,7 @@ class Agent:
         from datadog.dogstatsd.base import DogStatsd
 
         self._client: DogStatsd = DogStatsd(
-            host=address.host,
+            host=_numeric(address),
             port=address.port,
             # No figures about itself, and no guesses about where this runs.
             disable_telemetry=True,

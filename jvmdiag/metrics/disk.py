@@ -15,7 +15,6 @@ _DISK = re.compile(
     r"^ +\d+ +\d+ (sd[a-z]+|vd[a-z]+|xvd[a-z]+|nvme\d+n\d+|mmcblk\d+) (\d[\d ]*)$", re.MULTILINE
 )
 _SECTOR_BYTES = 512
-_KIB = 1 / 1024
 # What is asked of these is answered by this machine's kernel, at once.
 _LOCAL = frozenset(
     {
@@ -36,26 +35,32 @@ _LOCAL = frozenset(
     }
 )
 _FAR = frozenset({"nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "9p", "virtiofs"})
-_UNINTERESTING = ("/proc", "/sys", "/dev", "/run", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf")
+_UNINTERESTING = ("/proc/", "/sys/", "/dev/", "/run/", "/etc/hosts/", "/etc/hostname/", "/etc/resolv.conf/")
 _POINTS_ASKED = 12
 
 
 def points_of(mounts: Sequence[Mount]) -> tuple[str, ...]:
-    """The mount points whose room is asked for: file systems of this machine, the shortest first, twelve at most."""
-    found = {m.point for m in mounts if m.fstype in _LOCAL and not m.point.startswith(_UNINTERESTING)}
+    """The mount points whose room is asked for: file systems of this machine, the shortest first, twelve at most.
+
+    An overlay below the root is that of a container which runs there, on a disk that is listed anyway.
+    """
+    local = (m.point for m in mounts if m.fstype in _LOCAL and m.fstype != "overlay")
+    found = {point for point in local if not f"{point}/".startswith(_UNINTERESTING)}
     return tuple(
         sorted({"/", *found}, key=lambda point: (point.count("/"), len(point), point))[:_POINTS_ASKED]
     )
 
 
 def disk_group(before: Look, after: Look, mounts: Sequence[Mount]) -> Group:
-    far = tuple(
+    unseen = [
         f"{m.point}: {m.fstype}, which is mounted over the network and may never answer"
         for m in mounts
         if m.fstype in _FAR
-    )
+    ]
+    if not after.text("rooms"):
+        unseen.append("how full the mounts are: it takes stat there")
     disks = present(maybe("disk.pressure", pressure(after, "io")))
-    return Group("disk", flat((_rooms(after, mounts), _disks(before, after), disks)), far)
+    return Group("disk", flat((_rooms(after, mounts), _disks(before, after), disks)), tuple(unseen))
 
 
 def _rooms(after: Look, mounts: Sequence[Mount]) -> Iterator[Figure]:

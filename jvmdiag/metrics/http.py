@@ -179,10 +179,12 @@ def read_answer(url: str, done: Completed) -> Page | NoPage:
         return NoPage(Why.NO_CLIENT, f"{url}: nothing there can ask for it; it takes {clients}")
     if not client:
         return NoPage(Why.NO_CLIENT, f"{url}: {_last_line(done.stderr) or 'the shell there printed nothing'}")
-    return _read(url, client.decode("ascii", "replace"), answer, done.stderr)
+    # perl and python3 end with an error where time is over, curl says so.
+    cut = done.exit_code != 0 or b"curl: (" in done.stderr
+    return _read(url, client.decode("ascii", "replace"), answer, done.stderr, cut=cut)
 
 
-def _read(url: str, client: str, answer: bytes, stderr: bytes) -> Page | NoPage:
+def _read(url: str, client: str, answer: bytes, stderr: bytes, *, cut: bool) -> Page | NoPage:
     # wget tells heads on stderr.
     raw = answer.startswith(b"HTTP/")
     head, _, body = answer.partition(b"\r\n\r\n") if raw else (stderr, b"", answer)
@@ -193,8 +195,8 @@ def _read(url: str, client: str, answer: bytes, stderr: bytes) -> Page | NoPage:
         why = Why.REFUSED if statuses[-1] in (401, 403) else Why.OTHER
         return NoPage(why, f"{url}: {_SAID.get(statuses[-1], f'it answers {statuses[-1]}')}")
     length = _LENGTH.search(head) if raw else None
-    if len(answer) >= MOST_BYTES or (length and len(body) < int(length[1])):
-        return NoPage(Why.OTHER, f"{url}: its answer is longer than 1 MiB, or was cut")
+    if cut or len(answer) >= MOST_BYTES or (length and len(body) < int(length[1])):
+        return NoPage(Why.OTHER, f"{url}: its answer is longer than 1 MiB or {TIMEOUT_S} s, or was cut")
     return Page(body.decode("utf-8", "replace"), client)
 
 

@@ -82,7 +82,7 @@ with_gnu_wget() {
   certain=
   [ "$tls" = unverified ] && certain=--no-check-certificate
   printf '%s\n' "$url" |
-    wget -i - -nv -S -O - -T "$seconds" -t 1 --no-config --no-proxy --max-redirect=0 --auth-no-challenge \
+    bounded wget -i - -nv -S -O - -T "$seconds" -t 1 --no-config --no-proxy --max-redirect=0 --auth-no-challenge \
       --header="$named" $certain | cut_off
 }
 

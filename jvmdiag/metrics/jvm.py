@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from jvmdiag.jvm.perfdata import Counters, collector_of, heap_of, parse_perfdata
+from jvmdiag.metrics.cgroup import frozen
 from jvmdiag.metrics.figure import Figure, Group, figure, flat, maybe, present
 from jvmdiag.metrics.look import Look
 
@@ -18,16 +19,19 @@ def jvm_group(before: Look, after: Look, major: int | None) -> Group:
     if after.pid is None:
         return Group("jvm", (), ("no JVM was found here",))
     earlier, later = (parse_perfdata(look.sections.get("perfdata", b"")) for look in (before, after))
-    stopped = figure("jvm.stopped", after.stat[:1] in (("T",), ("t",)))
+    still = (
+        figure("jvm.stopped", after.stat[:1] in (("T",), ("t",))),
+        figure("jvm.frozen", frozen(after)),
+    )
     if not later:
         return Group(
             "jvm",
-            (stopped,),
+            still,
             ("heap and collections: no performance data to be read (-XX:-UsePerfData, or of another user)",),
         )
     seconds = after.at_s - before.at_s
     parts = (
-        (stopped,),
+        still,
         _heap(later),
         _collections(earlier, later, seconds),
         _safepoints(earlier, later, seconds, major),

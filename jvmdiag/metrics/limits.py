@@ -10,8 +10,7 @@ from jvmdiag.metrics.figure import Figure, Group, figure, flat
 from jvmdiag.metrics.look import Look
 
 _LIMIT = re.compile(r"^Max (processes|open files) +(\d+|unlimited) +(\d+|unlimited)", re.MULTILINE)
-_DESCRIPTOR = re.compile(r"^[a-z-]{2}\S* .* -> ", re.MULTILINE)
-_PROC = "/proc/PID/limits"
+_DESCRIPTOR = re.compile(r"^l\S* .* -> ", re.MULTILINE)
 
 
 def limits_group(after: Look) -> Group:

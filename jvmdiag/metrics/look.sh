@@ -27,18 +27,20 @@ section perfdata; [ -z "$perfdata" ] || cat "$prefix$perfdata" 2>/dev/null
 # From the group of the process up to the root that can be seen; a container has its own as that root. Level 0 is its own.
 section cgroup
 group() { # directory, level
-    for file in cpu.max cpu.cfs_quota_us cpu.cfs_period_us memory.max memory.current memory.limit_in_bytes memory.usage_in_bytes pids.max pids.current; do
+    for file in cpu.max cpu.cfs_quota_us cpu.cfs_period_us memory.max memory.current memory.limit_in_bytes memory.usage_in_bytes pids.max pids.current freezer.state; do
         read -r line <"$1/$file" && printf '%s %s %s\n' "$2" "$file" "$line"
     done
-    [ "$2" = 0 ] || return
-    for file in cpu.stat memory.stat memory.events memory.oom_control; do
+    # Of a group above only what of its memory can be dropped at once.
+    for file in cpu.stat memory.stat memory.events memory.oom_control cgroup.events; do
         [ -r "$1/$file" ] || continue
-        while read -r line; do printf '%s %s %s\n' "$2" "$file" "$line"; done <"$1/$file"
+        while read -r line; do
+            case $2:$line in 0:* | *inactive_file*) printf '%s %s %s\n' "$2" "$file" "$line" ;; esac
+        done <"$1/$file"
     done
 } 2>/dev/null
 while IFS=: read -r _ controller path; do
     case ",$controller," in
-    *,cpu,* | *,memory,* | *,pids,*) hierarchy=/$controller ;;
+    *,cpu,* | *,memory,* | *,pids,* | *,freezer,*) hierarchy=/$controller ;;
     ,,) hierarchy= ;;
     *) continue ;;
     esac
@@ -60,12 +62,21 @@ done 2>/dev/null <"$pid/cgroup"
 if [ -n "$slow" ]; then
     # A table that the kernel walks whole for whoever reads it; with very many sockets nobody should.
     section sockets
-    many=
-    while read -r name _ count _; do
-        case $name in TCP: | TCP6:) [ "$count" -gt 20000 ] && many=$count ;; esac
-    done 2>/dev/null <"$pid/net/sockstat"
-    if [ -n "$many" ]; then echo "many $many"; else cat "$pid"/net/tcp "$pid"/net/tcp6 2>/dev/null; fi
-    section descriptors; [ "$pid" = self ] || ls -l "$pid/fd" 2>/dev/null
+    many=0
+    for file in sockstat sockstat6; do
+        # Of both families in one line: those in TIME_WAIT, which stand in the tables too.
+        while read -r name _ inuse _ _ _ waiting _; do
+            case $name in TCP: | TCP6:) many=$((many + inuse + ${waiting:-0})) ;; esac
+        done <"$pid/net/$file"
+    done 2>/dev/null
+    if [ "$many" -gt 20000 ]; then echo "many $many"; else cat "$pid"/net/tcp "$pid"/net/tcp6 2>/dev/null; fi
+    section descriptors
+    if [ "$pid" = self ]; then :
+    elif command -v ls >/dev/null 2>&1; then ls -l "$pid/fd" 2>/dev/null
+    else
+        # They can be counted; what they lead to takes ls.
+        for file in "$pid"/fd/*; do [ -L "$file" ] && echo "l $file -> ?"; done
+    fi
     section threads
     [ "$pid" = self ] || for task in "$own"/task/*; do
         wchan=

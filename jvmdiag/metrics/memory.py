@@ -12,7 +12,6 @@ from jvmdiag.metrics.look import Look, keyed
 
 _COUNTER = re.compile(r"^(pswpin|pswpout|oom_kill) (\d+)$", re.MULTILINE)
 _USUAL_PAGE = 4096
-_MEGA = 1 / (1 << 20)
 
 
 def memory_group(before: Look, after: Look) -> Group:
@@ -22,12 +21,13 @@ def memory_group(before: Look, after: Look) -> Group:
 def _machine(after: Look) -> tuple[Figure, ...]:
     said = keyed(after.text("system"))
     total, swap = _bytes(said, "MemTotal"), _bytes(said, "SwapTotal")
-    free_swap, cached, buffers = (_bytes(said, name) for name in ("SwapFree", "Cached", "Buffers"))
+    free_swap = _bytes(said, "SwapFree")
     return present(
         maybe("memory.total", total),
         maybe("memory.available", _bytes(said, "MemAvailable")),
         maybe("memory.free", _bytes(said, "MemFree")),
-        maybe("memory.cached", None if cached is None else cached + (buffers or 0)),
+        maybe("memory.cached", _bytes(said, "Cached")),
+        maybe("memory.buffers", _bytes(said, "Buffers")),
         maybe("memory.dirty", _bytes(said, "Dirty")),
         maybe("memory.pressure", pressure(after, "memory")),
         maybe("swap.total", swap),

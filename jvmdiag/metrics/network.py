@@ -22,33 +22,15 @@ _COLUMNS = {
     "send_drops": 11,
     "send_overruns": 12,
 }
-_HEADS = {
-    0: "receive bytes",
-    2: "receive errs",
-    3: "receive drop",
-    4: "receive fifo",
-    8: "transmit bytes",
-    10: "transmit errs",
-    11: "transmit drop",
-    12: "transmit fifo",
-}
-_DATADOG = {
-    "received": "system.net.bytes_rcvd",
-    "sent": "system.net.bytes_sent",
-    "receive_errors": "system.net.packets_in.error",
-    "send_errors": "system.net.packets_out.error",
-    "receive_drops": "system.net.packets_in.drop",
-    "send_drops": "system.net.packets_out.drop",
-}
 _TCP = {
-    "tcp.segments_out": ("Tcp", "OutSegs", "system.net.tcp.out_segs"),
-    "tcp.segments_in": ("Tcp", "InSegs", "system.net.tcp.in_segs"),
-    "tcp.retransmits": ("Tcp", "RetransSegs", "system.net.tcp.retrans_segs"),
-    "tcp.resets_sent": ("Tcp", "OutRsts", ""),
-    "tcp.resets_received": ("Tcp", "EstabResets", ""),
-    "tcp.connects_failed": ("Tcp", "AttemptFails", ""),
-    "tcp.listen_overflows": ("TcpExt", "ListenOverflows", "system.net.tcp.listen_overflows"),
-    "tcp.listen_drops": ("TcpExt", "ListenDrops", "system.net.tcp.listen_drops"),
+    "tcp.segments_out": ("Tcp", "OutSegs"),
+    "tcp.segments_in": ("Tcp", "InSegs"),
+    "tcp.retransmits": ("Tcp", "RetransSegs"),
+    "tcp.resets_sent": ("Tcp", "OutRsts"),
+    "tcp.resets_received": ("Tcp", "EstabResets"),
+    "tcp.connects_failed": ("Tcp", "AttemptFails"),
+    "tcp.listen_overflows": ("TcpExt", "ListenOverflows"),
+    "tcp.listen_drops": ("TcpExt", "ListenDrops"),
 }
 _ADDRESSES_SHOWN = 5
 USUAL_PORTS = frozenset({80, 443})
@@ -65,6 +47,8 @@ def network_group(before: Look, after: Look) -> Group:
     )
     if after.pid is not None and not after.text("descriptors"):
         unseen.append("on which ports the JVM listens: /proc/PID/fd is for its owner and root")
+    elif " -> ?\n" in after.text("descriptors"):
+        unseen.append("on which ports the JVM listens: it takes ls there")
     return Group(
         "network",
         flat((_interfaces(before, after), _tcp(before, after), _connections(after, sockets))),
@@ -98,7 +82,7 @@ def _tcp(before: Look, after: Look) -> Iterator[Figure]:
     seconds = after.at_s - before.at_s
     grown = {
         name: later[p][c] - earlier[p][c]
-        for name, (p, c, _) in _TCP.items()
+        for name, (p, c) in _TCP.items()
         if c in later[p] and c in earlier[p]
     }
     for name, count in grown.items():

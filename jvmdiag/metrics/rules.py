@@ -47,8 +47,12 @@ class Rule:
     advice: str = ""
 
     def verdict(self, figures: Sequence[Figure]) -> Verdict | None:
-        """None where it does not hold."""
-        told = {name: found for name in self._names if (found := _largest(figures, name))}
+        """None where it holds of nothing: of no disk, connector or whatever else its first condition is about."""
+        verdicts = (self._verdict_on(one, figures) for one in _from_largest(figures, self.when[0].name))
+        return next((one for one in verdicts if one), None)
+
+    def _verdict_on(self, first: Figure, figures: Sequence[Figure]) -> Verdict | None:
+        told = {name: found for name in self._names if (found := _beside(first, figures, name))}
         if not all(one.name in told and one.holds(told[one.name]) for one in self.when):
             return None
         if any(_shown(field[1], "", told) is None for field in _FIELD.finditer(self.text)):
@@ -91,10 +95,19 @@ def judged(group: Group) -> Group:
     return replace(group, verdict=next((one for one in verdicts if one), NOTHING_SEEN))
 
 
-def _largest(figures: Sequence[Figure], name: str) -> Figure | None:
+def _from_largest(figures: Sequence[Figure], name: str) -> list[Figure]:
+    """Those without labels, or, where there are none, all of them."""
     own = [f for f in figures if f.name == name]
     whole = [f for f in own if not f.labels]
-    return max(whole or own, key=lambda f: f.value, default=None)
+    return sorted(whole or own, key=lambda f: f.value, reverse=True)
+
+
+def _beside(first: Figure, figures: Sequence[Figure], name: str) -> Figure | None:
+    """The figure of that name about the same thing as `first`: with the labels that both have."""
+    if name == first.name:
+        return first
+    same = [f for f in figures if all(f.label(k) in ("", v) for k, v in first.labels)]
+    return next(iter(_from_largest(same, name)), None)
 
 
 def worded(text: str, told: Mapping[str, Figure]) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from jvmdiag.metrics.figure import Figure, Group, Level, Metrics
-from jvmdiag.report.text import table
+from jvmdiag.report.text import table, visible
 from jvmdiag.units import duration, size
 
 _WORDS = {Level.FINE: "ok", Level.NOTICE: "look", Level.TROUBLE: "TROUBLE", Level.UNKNOWN: "?"}
@@ -23,7 +23,11 @@ def metrics_text(metrics: Metrics) -> str:
 
 
 def group_lines(group: Group) -> Iterator[str]:
-    """One group; its first line is the verdict."""
+    """One group; its first line is the verdict. Nothing in it steers a terminal."""
+    return map(visible, _lines(group))
+
+
+def _lines(group: Group) -> Iterator[str]:
     yield f"{group.name.upper():<8} {_verdict(group)}"
     if group.verdict and group.verdict.advice:
         yield f"{_MARGIN}-> {group.verdict.advice}"

@@ -22,6 +22,15 @@ if TYPE_CHECKING:
     from jvmdiag.transfer.verify import Verdict
 
 
+def visible(line: str) -> str:
+    """The line with what would steer a terminal spelled out: names of processes and threads are whoever's there."""
+    return line if line.isprintable() else "".join(map(_visible, line))
+
+
+def _visible(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
+
+
 def table(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset()) -> str:
     """Columns as wide as they need to be; those in `right` are set flush right. The first row is the head."""
     widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]

@@ -61,7 +61,7 @@ def test_what_is_said_is_what_tomcats_access_log_says(tomcat_jre: Container, tmp
 
 
 class Counting(BaseHTTPRequestHandler):
-    """Answers 503 on /broken, and 200 elsewhere."""
+    """Answers 503 on /broken, sends elsewhere from /away, and answers 200 on the rest."""
 
     protocol_version = "HTTP/1.1"
     bodies: list[int]
@@ -69,7 +69,9 @@ class Counting(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         size = int(self.headers.get("Content-Length", 0))
         self.server.bodies.append(len(self.rfile.read(size)))  # type: ignore[attr-defined]
-        self.send_response(503 if self.path == "/broken" else 200)
+        self.send_response({"/broken": 503, "/away": 307}.get(self.path, 200))
+        if self.path == "/away":
+            self.send_header("Location", "/broken")
         self.send_header("Content-Length", "0")
         self.end_headers()
 
@@ -109,6 +111,14 @@ def test_a_load_of_failures_alone_says_what_they_are(server: Any, tmp_path: Any)
     run = jvmdiag("load", f"http://127.0.0.1:{server.server_port}/broken", "--time", "3s", home=tmp_path)
     assert run.exit_code == 80
     assert "status 503" in run.err and "requests failed" in run.err
+
+
+def test_where_an_answer_leads_is_not_loaded(server: Any, tmp_path: Any) -> None:
+    url = f"http://127.0.0.1:{server.server_port}/away"
+    run = jvmdiag("load", url, "--scenario", "mixed", "--time", "2s", "--json", home=tmp_path)
+    assert run.exit_code == 0, run.err
+    figures = json.loads(run.out)["endpoints"][0]["figures"]
+    assert figures["failures"] == 0 and figures["requests"] == len(server.bodies)
 
 
 def test_a_load_that_leaves_this_machine_is_asked_for(tmp_path: Any) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -27,6 +30,21 @@ def test_results_go_to_stdout_and_the_rest_to_stderr(capsys: Captured) -> None:
     console.say("42 threads")
     console.warn("left behind")
     assert capsys.readouterr() == ("web.txt\n", "42 threads\njvmdiag: left behind\n")
+
+
+def test_a_reader_who_has_seen_enough_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        console = Console()
+        heard = [console.heard]
+        for text in ("one", "two"):
+            console.result(text)
+            heard.append(console.heard)
+        assert heard == [True, False, False]
+        with contextlib.suppress(BrokenPipeError):
+            pipe.close()
 
 
 def test_quiet_leaves_results_and_warnings(capsys: Captured) -> None:

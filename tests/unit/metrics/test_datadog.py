@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jvmdiag.errors import BadRequest
-from jvmdiag.metrics.datadog import Address, address_of, gauges
+from jvmdiag.metrics.datadog import Address, Agent, address_of, gauges
 from jvmdiag.metrics.figure import Group, Metrics, figure
 
 
@@ -24,6 +24,21 @@ def test_a_figure_goes_by_datadogs_name_in_datadogs_unit() -> None:
     # Its own separators would end a tag.
     assert sent["system.disk.used"].tags == ("target:docker://web", "mount:/a_b_c", "type:xfs")
     assert len(sent) == 3
+
+
+def test_what_is_there_whole_is_not_sent_in_parts() -> None:
+    figures = (
+        figure("cpu.steal", 0.5),
+        figure("cpu.steal", 0.2, core="0"),
+        figure("cpu.steal", 0.8, core="1"),
+    )
+    metrics = Metrics("docker://web", "2026-03-01T12:00:00Z", 1.0, (Group("cpu", figures),))
+    assert [(one.name, one.value) for one in gauges(metrics)] == [("system.cpu.stolen", 50)]
+
+
+def test_a_name_without_an_address_is_an_error() -> None:
+    with pytest.raises(BadRequest, match="has no address"):
+        Agent(Address("a..b", 8125))
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,22 @@ def cpu_stat(periods: int, times: int, time: str) -> str:
     return f"0 cpu.stat nr_periods {periods}\n0 cpu.stat nr_throttled {times}\n0 cpu.stat {time}\n"
 
 
+@pytest.mark.parametrize(
+    ("cpus", "quota", "allowed"),
+    [("0-3,8", "max", 5), ("2", "max", 1), ("0-3", "150000", 1.5), ("", "max", None)],
+)
+def test_what_the_jvm_may_use_is_its_cpuset_or_its_quota(
+    cpus: str, quota: str, allowed: float | None
+) -> None:
+    process, cgroup = (
+        f"1 (java) S {'0 ' * 50}\nCpus_allowed_list:\t{cpus}\n",
+        f"0 cpu.max {quota} 100000",
+    )
+    before, after = (look_of(at_s, process=process, cgroup=cgroup) for at_s in (100, 101))
+    group = cpu_group(before, after)
+    assert group.one("cpu.jvm.allowed") == allowed
+
+
 @pytest.mark.parametrize(("clock", "unit"), [("throttled_usec", 10**6), ("throttled_time", 10**9)])
 def test_throttling_of_both_versions(clock: str, unit: int) -> None:
     before = look_of(100, cgroup=cpu_stat(100, 10, f"{clock} {unit // 2}"))
@@ -98,9 +114,10 @@ def test_throttling_of_both_versions(clock: str, unit: int) -> None:
 
 def test_memory_of_a_group_is_without_what_can_be_dropped_and_by_the_tightest() -> None:
     own = "0 memory.max max\n0 memory.current 700\n0 memory.stat inactive_file 100\n"
-    group = memory_group(look_of(100), look_of(101, cgroup=own + "1 memory.max 1000\n1 memory.current 900\n"))
+    above = "1 memory.max 1000\n1 memory.current 900\n1 memory.stat inactive_file 600\n"
+    group = memory_group(look_of(100), look_of(101, cgroup=own + above))
     assert group.one("memory.cgroup.limit") == 1000
-    assert group.one("memory.cgroup.used") == 800
+    assert group.one("memory.cgroup.used") == 300
 
 
 def test_no_limit_is_not_a_large_one() -> None:
@@ -179,6 +196,17 @@ def test_what_is_mounted_over_the_network_is_not_asked_and_said() -> None:
     assert disk_group(look_of(100), look_of(101), mounts).unseen[0].startswith("/data: nfs4")
 
 
+def test_rooms_of_this_machine_are_asked_and_no_other_containers() -> None:
+    other = Mount("/var/lib/docker/overlay2/1f/merged", "overlay", "overlay", False)
+    mounts = (
+        ROOT,
+        other,
+        Mount("/system", "ext4", "/dev/sdb", False),
+        Mount("/run", "tmpfs", "tmpfs", False),
+    )
+    assert points_of(mounts) == ("/", "/system")
+
+
 def test_room_is_as_df_has_it() -> None:
     group = disk_group(look_of(100), look_of(101, rooms="4096 1000 400 300 50 10 /a b\n"), (ROOT,))
     where = {"mount": "/a b"}
@@ -242,6 +270,19 @@ def test_collections_are_those_between_the_looks() -> None:
     assert full is not None and full > 5
     assert 0 < (group.one("jvm.gc.major.time") or 0) < (group.one("jvm.safepoint.time") or 0) < 1
     assert group.one("jvm.heap.max") == pytest.approx(300 * (1 << 20), rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "frozen"),
+    [
+        ("0 freezer.state FROZEN\n", 1),
+        ("0 freezer.state THAWED\n1 freezer.state FROZEN\n", 0),
+        ("0 cgroup.events populated 1\n0 cgroup.events frozen 1\n", 1),
+        ("0 cgroup.events populated 1\n0 cgroup.events frozen 0\n", 0),
+    ],
+)
+def test_a_paused_container_is_seen_as_such_in_both_versions(cgroup: str, frozen: int) -> None:
+    assert jvm_group(look_of(100), look_of(101, cgroup=cgroup), 17).one("jvm.frozen") == frozen
 
 
 def test_a_jvm_without_performance_data_says_so() -> None:

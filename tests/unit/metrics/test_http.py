@@ -80,6 +80,10 @@ def test_half_a_page_is_none() -> None:
     assert why(read(b"perl\nHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello")) is Why.OTHER
     endless = b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * MOST_BYTES
     assert why(read(b"perl\n" + endless[:MOST_BYTES])) is Why.OTHER
+    # Without a length only the client knows that there would have been more.
+    half = b"HTTP/1.1 200 OK\r\n\r\nTotal Accesses: 12"
+    assert why(read(b"perl\n" + half, b"no answer within 5 s\n", 255)) is Why.OTHER
+    assert why(read(b"curl\n" + half, b"curl: (28) Operation timed out\n")) is Why.OTHER
 
 
 def test_credentials_go_on_stdin_and_nowhere_else() -> None:

@@ -81,6 +81,18 @@ def test_trouble_comes_before_what_is_fine() -> None:
             "I/O is what is short",
         ),
         (
+            "cpu",
+            {"cpu.throttled_periods": 0.5, "cpu.throttled": 0.01, "load.1m": 0.4, "cpu.count": 2},
+            Level.NOTICE,
+            "holds the container up in 50.0 % of its periods",
+        ),
+        (
+            "cpu",
+            {"load.1m": 4.2, "load.per_cpu": 2.1, "cpu.count": 2, "cpu.idle": 0.16},
+            Level.NOTICE,
+            "of which 16.0 % are idle: CPU is nearly what is short",
+        ),
+        (
             "network",
             {"tcp.retransmit_share": 0.031, "tcp.established": 5},
             Level.TROUBLE,
@@ -97,6 +109,23 @@ def test_trouble_comes_before_what_is_fine() -> None:
             {"limit.files.used": 1000, "limit.files.soft": 1024, "limit.files.used_share": 0.977},
             Level.TROUBLE,
             "1,000 of 1,024 open files",
+        ),
+        (
+            "network",
+            {"tcp.retransmit_share_since_boot": 0.03, "tcp.established": 5},
+            Level.NOTICE,
+            "too few just now to judge the way by",
+        ),
+        (
+            "jvm",
+            {
+                "jvm.gc.major.time": 0.3,
+                "jvm.heap.used": 2e7,
+                "jvm.heap.max": 3e8,
+                "jvm.heap.used_share": 0.07,
+            },
+            Level.TROUBLE,
+            "not for want of heap",
         ),
         ("jvm", {"jvm.stopped": 1, "jvm.heap.used": 5}, Level.TROUBLE, "stopped by a signal"),
     ],
@@ -117,6 +146,29 @@ def test_the_whole_counts_before_its_parts() -> None:
     )
     verdict = judged(Group("cpu", figures)).verdict
     assert verdict is not None and "wait for I/O" not in verdict.text
+
+
+def test_a_verdict_is_about_one_connector() -> None:
+    figures = (
+        figure("tomcat.threads.busy", 10, connector="a"),
+        figure("tomcat.threads.max", 10, connector="a"),
+        figure("tomcat.threads.busy_share", 1, connector="a"),
+        figure("tomcat.threads.busy", 20, connector="b"),
+        figure("tomcat.threads.max", 200, connector="b"),
+        figure("tomcat.threads.busy_share", 0.1, connector="b"),
+    )
+    verdict = judged(Group("tomcat", figures)).verdict
+    assert verdict is not None and verdict.text == "10 of 10 threads of a are busy: requests wait"
+
+
+def test_one_slow_disk_and_another_that_is_busy_are_no_disk_in_trouble() -> None:
+    busy = (figure("disk.busy", 1, device="a"), figure("disk.await", 0.001, device="a"))
+    slow = (figure("disk.busy", 0.92, device="b"), figure("disk.await", 0.08, device="b"))
+    idle = (figure("disk.busy", 0.1, device="b"), slow[1])
+    room = figure("disk.used_share", 0.1, mount="/", type="xfs")
+    neither, one = (judged(Group("disk", (*busy, *other, room))).verdict for other in (idle, slow))
+    assert neither is not None and neither.level is Level.FINE
+    assert one is not None and one.text == "b is busy 92.0 % of the time, an access takes 80 ms"
 
 
 def test_nothing_seen_is_no_good_news() -> None:

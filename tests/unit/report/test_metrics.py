@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
@@ -12,6 +13,7 @@ from jvmdiag.metrics.jvm import jvm_group
 from jvmdiag.metrics.rules import judged
 from jvmdiag.report.metrics import level_of, metrics_text, row_head, row_text
 from jvmdiag.report.openmetrics import openmetrics_text
+from jvmdiag.report.screen import screen_text
 from tests.unit.metrics.look_case import recorded
 
 
@@ -33,6 +35,24 @@ def test_a_verdict_comes_first_and_the_busiest_threads_below() -> None:
     assert level_of(lines[2]) is None
     threads = [line.split() for line in lines if "busy-1" in line]
     assert len(threads) == 1 and threads[0][0].isdigit()
+
+
+def test_a_name_does_not_steer_the_terminal() -> None:
+    thread = figure("cpu.thread", 1, tid="7", name="\x1b[2J\x9b\u202e", state="R", wchan="")
+    text = metrics_text(
+        Metrics("ssh://h", "", 1.0, (Group("cpu", (thread,), ("a page: \x1b]0;x\x07\r\n",)),))
+    )
+    assert all(line.isprintable() for line in text.split("\n"))
+    assert r"\x1b[2J\x9b\u202e" in text and r"not seen: a page: \x1b]0;x\x07\r\n" in text
+
+
+def test_on_a_small_screen_every_verdict_is_seen_and_the_worst_group_below() -> None:
+    fine = judged(Group("memory", (figure("memory.available", 2e9), figure("memory.total", 4e9))))
+    metrics = replace(busy(), groups=(fine, *busy().groups))
+    assert screen_text(metrics, 200) == metrics_text(metrics)
+    lines = screen_text(metrics, 6).splitlines()
+    assert [line.split()[0] for line in lines[1:4]] == ["MEMORY", "CPU", "JVM"]
+    assert len(lines) == 6 and lines[4] == lines[2]
 
 
 def test_a_line_of_many_has_every_column() -> None:
