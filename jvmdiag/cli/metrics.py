@@ -96,7 +96,8 @@ def _lines(way: options.Way, sets: Iterable[Metrics]) -> None:
 
 
 def _show(way: options.Way, sets: Iterable[Metrics], form: Format, count: int) -> None:
-    from jvmdiag.report.metrics import metrics_text, row_head, row_text
+    from jvmdiag.report.metrics import metrics_text
+    from jvmdiag.report.metrics_rows import row_head, row_text
     from jvmdiag.report.openmetrics import openmetrics_text
 
     if way.json:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jvmdiag.metrics.figure import Figure, Group, figure, flat, maybe, present
-from jvmdiag.metrics.http import Http, NoPage, Page, Why
+from jvmdiag.metrics.http import Http, NoPage, Page, Why, shown
 from jvmdiag.metrics.limits import limits_in
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def status_of(page: Page | NoPage, url: str) -> ServerStatus | NoPage:
     if isinstance(page, NoPage):
         return page
     text = "it is no page of mod_status for programs: does the URL end with ?auto"
-    return parse_server_status(page.text) or NoPage(Why.OTHER, f"{url}: {text}")
+    return parse_server_status(page.text) or NoPage(Why.OTHER, f"{shown(url)}: {text}")
 
 
 def apache_group(

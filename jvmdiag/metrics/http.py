@@ -25,6 +25,7 @@ MOST_BYTES = 1 << 20
 # The shell, the way there, and the client's own bound.
 _AROUND_S = 5.0
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_HARMLESS_QUERIES = ("auto", "XML=true")
 _SAFE = "/%:=&?~#+!$,;'@()*[]"
 _STATUS = re.compile(rb"^\s*HTTP/\d(?:\.\d)? (\d{3})", re.MULTILINE)
 _LENGTH = re.compile(rb"^content-length:\s*(\d+)\s*$", re.MULTILINE | re.IGNORECASE)
@@ -99,7 +100,7 @@ class Http:
     def get(self, url: str, credentials: Credentials | None = None) -> Page | NoPage:
         """The page at `url`, an http or https URL. Takes 5 s at most, and 1 MiB; raises nothing of ours."""
         came: Page | NoPage = NoPage(
-            Why.NO_CLIENT, f"{url}: only root may ask for it in the network of that container"
+            Why.NO_CLIENT, f"{shown(url)}: only root may ask for it in the network of that container"
         )
         for vantage in self._vantages:
             came = _get(vantage, url, credentials)
@@ -107,6 +108,12 @@ class Http:
                 self._vantages = (vantage,)
                 break
         return came
+
+
+def shown(url: str) -> str:
+    """The URL for any reader: a query may hold a token."""
+    head, _, query = url.partition("?")
+    return url if query in ("", *_HARMLESS_QUERIES) else f"{head}?…"
 
 
 def _get(vantage: Vantage, url: str, credentials: Credentials | None) -> Page | NoPage:
@@ -123,9 +130,9 @@ def _get(vantage: Vantage, url: str, credentials: Credentials | None) -> Page | 
     try:
         done = vantage.host.run(argv, stdin=_stdin(parts, credentials), timeout_s=TIMEOUT_S + _AROUND_S)
     except TimeoutError:
-        return NoPage(Why.OTHER, f"{url}: no answer within {TIMEOUT_S} s")
+        return NoPage(Why.OTHER, f"{shown(url)}: no answer within {TIMEOUT_S} s")
     except JvmdiagError as error:
-        return NoPage(Why.OTHER, f"{url}: {error}")
+        return NoPage(Why.OTHER, f"{shown(url)}: {error}")
     return read_answer(url, done)
 
 
@@ -168,7 +175,7 @@ def read_answer(url: str, done: Completed) -> Page | NoPage:
     client, _, answer = done.stdout.partition(b"\n")
     if not client and done.exit_code in _NO_SHELL:
         return NoPage(
-            Why.NO_CLIENT, f"{url}: there is no shell in the JVM's network from which to ask for it"
+            Why.NO_CLIENT, f"{shown(url)}: there is no shell in the JVM's network from which to ask for it"
         )
     if client == b"none":
         clients = (
@@ -176,9 +183,11 @@ def read_answer(url: str, done: Completed) -> Page | NoPage:
             if url.startswith("https:")
             else "perl, python3, bash, curl, nc or GNU wget"
         )
-        return NoPage(Why.NO_CLIENT, f"{url}: nothing there can ask for it; it takes {clients}")
+        return NoPage(Why.NO_CLIENT, f"{shown(url)}: nothing there can ask for it; it takes {clients}")
     if not client:
-        return NoPage(Why.NO_CLIENT, f"{url}: {_last_line(done.stderr) or 'the shell there printed nothing'}")
+        return NoPage(
+            Why.NO_CLIENT, f"{shown(url)}: {_last_line(done.stderr) or 'the shell there printed nothing'}"
+        )
     # perl and python3 end with an error where time is over, curl says so.
     cut = done.exit_code != 0 or b"curl: (" in done.stderr
     return _read(url, client.decode("ascii", "replace"), answer, done.stderr, cut=cut)
@@ -193,18 +202,20 @@ def _read(url: str, client: str, answer: bytes, stderr: bytes, *, cut: bool) -> 
         return _no_answer(url, stderr, body)
     if statuses[-1] != 200:
         why = Why.REFUSED if statuses[-1] in (401, 403) else Why.OTHER
-        return NoPage(why, f"{url}: {_SAID.get(statuses[-1], f'it answers {statuses[-1]}')}")
+        return NoPage(why, f"{shown(url)}: {_SAID.get(statuses[-1], f'it answers {statuses[-1]}')}")
     length = _LENGTH.search(head) if raw else None
     if cut or len(answer) >= MOST_BYTES or (length and len(body) < int(length[1])):
-        return NoPage(Why.OTHER, f"{url}: its answer is longer than 1 MiB or {TIMEOUT_S} s, or was cut")
+        return NoPage(
+            Why.OTHER, f"{shown(url)}: its answer is longer than 1 MiB or {TIMEOUT_S} s, or was cut"
+        )
     return Page(body.decode("utf-8", "replace"), client)
 
 
 def _no_answer(url: str, stderr: bytes, body: bytes) -> NoPage:
     if any(said in stderr for said in _NOBODY):
-        return NoPage(Why.NOBODY, f"{url}: nobody listens there")
+        return NoPage(Why.NOBODY, f"{shown(url)}: nobody listens there")
     said = _last_line(stderr) or ("it does not speak HTTP" if body else "no answer")
-    return NoPage(Why.OTHER, f"{url}: {said}")
+    return NoPage(Why.OTHER, f"{shown(url)}: {said}")
 
 
 def _last_line(stderr: bytes) -> str:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
 from jvmdiag.metrics.figure import Figure, Group, figure, flat, maybe, present
-from jvmdiag.metrics.http import Credentials, Http, NoPage, Page, Why
+from jvmdiag.metrics.http import Credentials, Http, NoPage, Page, Why, shown
 from jvmdiag.metrics.sockets import LISTEN, Socket
 from jvmdiag.metrics.tomcat_threads import count_by_kernel, pools_of
 
@@ -93,7 +93,7 @@ def manager_status_of(page: Page | NoPage, url: str) -> ManagerStatus | NoPage:
     if isinstance(page, NoPage):
         return page
     text = "it is no status page of Tomcat's manager for programs: does the URL end with ?XML=true"
-    return parse_manager_status(page.text, urlsplit(url).path) or NoPage(Why.OTHER, f"{url}: {text}")
+    return parse_manager_status(page.text, urlsplit(url).path) or NoPage(Why.OTHER, f"{shown(url)}: {text}")
 
 
 def tomcat_group(

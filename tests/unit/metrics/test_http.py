@@ -19,6 +19,7 @@ from jvmdiag.metrics.http import (
     Vantage,
     Why,
     read_answer,
+    shown,
     vantages,
 )
 from jvmdiag.model import Jvm
@@ -42,6 +43,13 @@ def why(came: Page | NoPage) -> Why:
 
 def test_a_page_is_the_body_behind_the_head() -> None:
     assert read(b"perl\n" + OK) == Page("hello", "perl")
+
+
+def test_a_query_that_may_hold_a_token_is_not_told() -> None:
+    assert shown("http://h/status?token=s3cret") == "http://h/status?…"
+    assert shown(URL) == URL
+    came = read_answer("http://h/status?token=s3cret", done(b"perl\nHTTP/1.1 404 Not Found\r\n\r\n"))
+    assert isinstance(came, NoPage) and "s3cret" not in came.text
 
 
 def test_wget_tells_the_head_on_stderr() -> None:

@@ -94,7 +94,7 @@ def test_trouble_comes_before_what_is_fine() -> None:
         ),
         (
             "network",
-            {"tcp.retransmit_share": 0.031, "tcp.established": 5},
+            {"tcp.retransmit_share": 0.031, "tcp.retransmits": 30, "tcp.established": 5},
             Level.TROUBLE,
             "retransmits 3.1 % of segments: unreliable network",
         ),

@@ -11,7 +11,8 @@ from jvmdiag.metrics.cpu import cpu_group
 from jvmdiag.metrics.figure import Group, Level, Metrics, figure
 from jvmdiag.metrics.jvm import jvm_group
 from jvmdiag.metrics.rules import judged
-from jvmdiag.report.metrics import level_of, metrics_text, row_head, row_text
+from jvmdiag.report.metrics import level_of, metrics_text
+from jvmdiag.report.metrics_rows import row_head, row_text
 from jvmdiag.report.openmetrics import openmetrics_text
 from jvmdiag.report.screen import screen_text
 from tests.unit.metrics.look_case import recorded
@@ -59,6 +60,15 @@ def test_a_line_of_many_has_every_column() -> None:
     head, row = row_head(), row_text(busy())
     assert len(head) == len(row)
     assert row.startswith("12:00:00")
+
+
+def test_what_stays_on_the_machine_is_no_traffic() -> None:
+    figures = (
+        figure("network.received", 5e6, interface="lo"),
+        figure("network.received", 3e6, interface="eth0"),
+    )
+    row = row_text(Metrics("t", "2026-03-01T12:00:00.000Z", 1.0, (Group("network", figures),)))
+    assert "3.0MB/s" in row and "8.0MB/s" not in row
 
 
 def test_openmetrics_are_read_by_prometheus_own_parser() -> None:
