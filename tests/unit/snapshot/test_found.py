@@ -118,7 +118,8 @@ def test_a_listing_that_was_cut_is_none() -> None:
 
 
 def test_a_name_that_holds_a_line_of_its_own_is_no_second_file() -> None:
-    text = "now 10\nthere - 81a4 5 7 /root/tmp/a.hprof\nthere - 41ed 5 7 /root/tmp/dir.hprof\ngarbage\nend\n"
+    text = "now 10\nthere - 81a4 5 7 /root/tmp/a.hprof\nthere - 41ed 5 7 /root/tmp/dir.hprof\ngarbage\n"
+    text += "log - zz 1 2 y.log\nlog - 81a4 ² 2 y.log\nopen ² 81a4 1 2 y.log\nnow ²\nend\n"
     [found] = parse_found(text, "/root").files
     assert (found.path, found.size_bytes, found.age_s, found.descriptor) == ("/tmp/a.hprof", 7, 5.0, None)
 
