@@ -65,7 +65,9 @@ def log_items(found: Sequence[Found], reach: Reach, most_bytes: int, *, of: str)
     """An item for each log that was written to within a day or is open; a dozen at most, the last written first."""
     taken: set[str] = set()
     fresh = [one for one in found if one.descriptor is not None or one.age_s <= _DAY_S]
-    named = [(one, _free_name(_PLAIN.sub("_", one.name)[-_NAME_CHARACTERS:], taken)) for one in fresh[:_MOST_FILES]]
+    named = [
+        (one, _free_name(_PLAIN.sub("_", one.name)[-_NAME_CHARACTERS:], taken)) for one in fresh[:_MOST_FILES]
+    ]
     return [
         Log(f"{of} log {name}", f"logs/{of}-{name}", Risk.LIGHT, _TIMEOUT_S, one.path, one, reach, most_bytes)
         for one, name in named

@@ -127,6 +127,15 @@ def test_what_fails_is_told_and_stops_nothing(tmp_path: Path, error: Exception) 
     assert not (run.folder.path / "one.txt").exists()
 
 
+def test_a_fault_of_our_own_is_told_and_stops_nothing(tmp_path: Path) -> None:
+    run = a_run(tmp_path)
+    run.take(made(raising(IndexError("out of range"))))
+    run.take(made(lambda: Taken(b""), "two"))
+    assert [entry.status for entry in run.entries] == [FAILED, TAKEN]
+    assert "a fault of jvmdiag: IndexError('out of range')" in run.entries[0].why
+    assert "Traceback" in run.notes[0] and "in how" in run.notes[0]
+
+
 @pytest.mark.parametrize(
     "error", [NotTaken("not tracked"), Declined("not tracked"), WouldBeKilled("not tracked")]
 )
