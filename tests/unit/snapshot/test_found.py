@@ -47,6 +47,13 @@ def test_what_is_left_and_what_is_logged_is_found_by_name_and_by_descriptor(tmp_
 
 
 @here
+def test_of_an_open_file_that_is_nothing_by_its_name_nobody_asks(tmp_path: Path) -> None:
+    with (tmp_path / "data.bin").open("w"), (tmp_path / "gc.LOG.0.current").open("w"):
+        text = run_script(Reach(LocalHost(), "", None), "found.sh", (str(os.getpid()), ""), 10).decode()
+    assert "gc.LOG.0.current" in text and "data.bin" not in text
+
+
+@here
 def test_links_lead_where_the_jvm_would_be_led_and_never_out_of_its_root(tmp_path: Path) -> None:
     root, outside = tmp_path / "root", tmp_path / "outside"
     for directory in (root / "var/log/tomcat", root / "var/lib/tomcat", outside):
