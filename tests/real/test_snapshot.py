@@ -67,13 +67,16 @@ def loaded(container: Container) -> Iterator[None]:
     process = subprocess.Popen([sys.executable, *map(str, words)], stdout=subprocess.DEVNULL)
     try:
         yield
+        assert process.poll() is None, "the load ended before"
     finally:
         process.terminate()
         process.wait()
 
 
 def test_a_loaded_tomcat_on_a_jre_is_all_there(run_container: RunContainer, tmp_path: Path) -> None:
-    container = run_container("tomcat-jre", environment={"CATALINA_OPTS": f"-Dapp.password={SECRET}"})
+    container = run_container(
+        "tomcat-jre", environment={"CATALINA_OPTS": f"-Dapp.password={SECRET}", "DB_PASSWORD": SECRET}
+    )
     log = "yes 0123456789 | head -c 3000000 >logs/big.log; touch /tmp/hs_err_pid7.log"
     assert container.exec_run(["sh", "-c", log])[0] == 0
     before = snapshot(container)
