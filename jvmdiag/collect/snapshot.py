@@ -95,11 +95,7 @@ class SnapshotTaken:
 
 
 def take_snapshot(
-    job: Job,
-    request: SnapshotRequest,
-    journal: Journal,
-    progress: Progress,
-    pages: Pages,
+    job: Job, request: SnapshotRequest, journal: Journal, progress: Progress, pages: Pages
 ) -> SnapshotTaken:
     """All that could be had, under its final name. Interrupted, it keeps what is there and raises KeyboardInterrupt.
 
@@ -116,10 +112,7 @@ def take_snapshot(
             snapshot.more()
     except KeyboardInterrupt:
         if snapshot:
-            snapshot.interrupted = True
-            snapshot.run.give_up("the run was interrupted before its turn")
-            taken = snapshot.finish()
-            progress.warn(f"interrupted; what was taken is in {taken.folder}")
+            snapshot.stop()
         raise
     except JvmdiagError as error:
         # Everything was taken, and what was opened did not close well.
@@ -127,7 +120,11 @@ def take_snapshot(
             raise
         snapshot.run.notes.append(str(error))
     assert snapshot
-    return snapshot.finish()
+    try:
+        return snapshot.finish()
+    except KeyboardInterrupt:
+        snapshot.stop()
+        raise
 
 
 @dataclass
@@ -141,6 +138,7 @@ class _Snapshot:
     started: datetime
     digest: Digest = field(default_factory=Digest)
     interrupted: bool = False
+    stands: bool = False
     left_behind: tuple[LeftBehind, ...] = ()
 
     @classmethod
@@ -195,6 +193,7 @@ class _Snapshot:
         folder = self.run.folder
         if folder.path != folder.final:
             folder.commit()
+        self.stands = True
         archive = None
         if self.request.archive:
             try:
@@ -202,6 +201,15 @@ class _Snapshot:
             except JvmdiagError as error:
                 self.progress.warn(f"{folder.path} stands; its archive could not be written: {error}")
         return SnapshotTaken(folder.path, archive, bundle, self.digest)
+
+    def stop(self) -> None:
+        """It was interrupted: what is there takes its name. Raises RoomError."""
+        if self.stands:
+            self.progress.warn(f"interrupted; {self.run.folder.path} is all there, without its archive")
+            return
+        self.interrupted = True
+        self.run.give_up("the run was interrupted before its turn")
+        self.progress.warn(f"interrupted; what was taken is in {self.finish().folder}")
 
     def _write(self) -> Bundle:
         bundle = self._bundle()
@@ -211,19 +219,10 @@ class _Snapshot:
         )
         entries = []
         for name, file, about, make in files:
-            stored = self.run.folder.write(
-                file, make(bundle, self.digest).encode("utf-8", "backslashreplace")
-            )
-            entries.append(
-                BundledItem(
-                    name=name,
-                    about=about,
-                    status=TAKEN,
-                    file=file,
-                    size_bytes=stored.size_bytes,
-                    sha256=stored.sha256,
-                )
-            )
+            text = make(bundle, self.digest).encode("utf-8", "backslashreplace")
+            stored = self.run.folder.write(file, text)
+            page = BundledItem(name=name, about=about, status=TAKEN, file=file)
+            entries.append(replace(page, size_bytes=stored.size_bytes, sha256=stored.sha256))
         bundle = replace(bundle, items=(*bundle.items, *entries))
         self.run.folder.write_manifest(bundle)
         return bundle

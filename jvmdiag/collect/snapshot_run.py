@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
@@ -105,6 +106,11 @@ class Run:
             self._failed(item, error, clock)
         except (JvmdiagError, TimeoutError) as error:
             self._failed(item, error, clock)
+        except Exception as error:  # noqa: BLE001 - a fault of ours costs this item, and not the incident's only snapshot
+            self.notes.append(traceback.format_exc())
+            self._failed(
+                item, error, clock, f"a fault of jvmdiag: {error!r}; the manifest's notes have its place"
+            )
         else:
             self._keep(item, TAKEN, "", clock, taken, stored, forecast)
 

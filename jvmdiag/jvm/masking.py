@@ -24,6 +24,8 @@ _OPTION = re.compile(
     r"|-(?:add-|module|patch-module|upgrade-module|limit-modules|enable-|illegal-|sun-misc|finalization=))"
 )
 _FLAG = re.compile(r"^( *(?:ccstr|ccstrlist) +\w+ +:?\+?= ?)(?! *\{)(.+?)( *(?:\{.*)?)$", re.MULTILINE)
+# What VM.flags prints besides options: a row of its table, its heading, the pid by jcmd.
+_ROW = re.compile(r" *\w+ +\w+ +:?\+?=.*|\[Global flags\]|\d+:|\s*")
 _HARMLESS_VARIABLES = re.compile(
     r"(?:PATH|LD_LIBRARY_PATH|JAVA_HOME|JRE_HOME|SHELL|LANG|LC_\w+|TZ|TERM|TMPDIR|HOSTTYPE|OSTYPE|ARCH|MACHTYPE)="
 )
@@ -133,6 +135,14 @@ def mask_flags(text: str) -> str:
     return _FLAG.sub(rf"\g<1>{_HIDDEN}\g<3>", "\n".join(lines))
 
 
+def _flags(text: str) -> str:
+    """A value may hold a line break: what is behind it is hidden as well."""
+    known = (
+        line if line.startswith("-XX:") or _ROW.fullmatch(line) else _HIDDEN for line in text.split("\n")
+    )
+    return mask_flags("\n".join(known))
+
+
 def _threads(text: str) -> str:
     return mask_thread_dump(text, ThreadNames())
 
@@ -142,5 +152,5 @@ _MASKS: dict[str, Callable[[str], str]] = {
     "VM.system_properties": mask_properties,
     "VM.command_line": mask_vm_arguments,
     "VM.info": mask_vm_arguments,
-    "VM.flags": mask_flags,
+    "VM.flags": _flags,
 }

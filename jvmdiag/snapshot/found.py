@@ -17,6 +17,9 @@ from jvmdiag.units import duration, size
 _TIMEOUT_S = 20.0
 _REGULAR, _KIND_OF_FILE = 0x8000, 0xF000
 APACHE_DIRECTORIES = ("/var/log/apache2", "/var/log/httpd", "/usr/local/apache2/logs")
+# what, descriptor, mode, time, size, path. A name may hold a line break, and behind it whatever it likes.
+_LINE = re.compile(r"(open|there|log|closed) ([0-9]+|-) ([0-9a-f]{1,8}) ([0-9]{1,20}) ([0-9]{1,20}) (.+)")
+_NOW = re.compile(r"^now ([0-9]{1,20})$", re.MULTILINE)
 # -Xlog:gc*:file=/path:time:filecount=5; a path with a colon is quoted.
 _GC_FILE = re.compile(r"-Xlog:[^:]*gc[^:]*:(?:file=)?(?:\"([^\"]+)\"|([^:]+))|-Xloggc:([^:]+)")
 
@@ -129,14 +132,13 @@ def parse_found(text: str, prefix: str = "") -> Lying:
     lines = text.splitlines()
     if "end" not in lines:
         raise CommandRefused("what lies around the JVM could not be listed to its end")
-    now = next((int(line[4:]) for line in lines if line.startswith("now ") and line[4:].isdigit()), 0)
+    now = int(said[1]) if (said := _NOW.search(text)) else 0
     files: dict[str, Found] = {}
     closed = []
-    for line in lines:
-        words = line.split(" ", 5)
-        if len(words) == 6 and words[0] == "closed":
+    for words in (said.groups() for line in lines if (said := _LINE.fullmatch(line))):
+        if words[0] == "closed":
             closed.append(words[5])
-        elif len(words) == 6 and (found := _found(words, now, prefix)):
+        elif found := _found(words, now, prefix):
             # One that is open was listed first, and is known by its descriptor too.
             files.setdefault(found.path, found)
     return Lying(tuple(files.values()), tuple(closed))
@@ -144,7 +146,7 @@ def parse_found(text: str, prefix: str = "") -> Lying:
 
 def _found(words: Sequence[str], now: int, prefix: str) -> Found | None:
     what, descriptor, mode, changed, size_bytes, path = words
-    if not (changed.isdigit() and size_bytes.isdigit()) or int(mode, 16) & _KIND_OF_FILE != _REGULAR:
+    if int(mode, 16) & _KIND_OF_FILE != _REGULAR:
         return None
     if what != "open":
         path = path.removeprefix(prefix)

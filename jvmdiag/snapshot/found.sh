@@ -42,7 +42,12 @@ ls -l "/proc/$pid/fd" 2>/dev/null | while read -r line; do
     number=${number##* }
     path=${line#* -> }
     case $path in
-    /dev/* | /proc/* | /sys/* | /memfd:* | *.jar | *.so | *.class | *.jmod | */lib/modules | *.war | *.zip | *.ttf) continue ;;
+    /dev/* | /proc/* | /sys/* | /memfd:*) continue ;;
+    esac
+    # A JVM may have ten thousand files open, and each stat takes a millisecond: only what may be known by its name.
+    case ${path%" (deleted)"} in
+    */hs_err_pid* | */replay_pid* | */javacore* | */core | */core.* | *.hprof | *.hprof.* | *.jfr | *.[lL][oO][gG]* | *_log | *.out | *.txt) ;;
+    *) continue ;;
     esac
     # A pipe has a reader already, from whom nothing may be taken.
     [ -f "/proc/$pid/fd/$number" ] || continue

@@ -17,7 +17,9 @@ _TIMEOUT_S = 20.0
 _MOST_FILES = 12
 _DAY_S = 86400.0
 _LINES = 20_000
-_PLAIN = re.compile(r"[^\w.@+-]")
+_PLAIN = re.compile(r"[^\w.@+-]", re.ASCII)
+# A file system's bound is 255 bytes, and what is before a name and behind it takes some.
+_NAME_CHARACTERS = 160
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,9 @@ def log_items(found: Sequence[Found], reach: Reach, most_bytes: int, *, of: str)
     """An item for each log that was written to within a day or is open; a dozen at most, the last written first."""
     taken: set[str] = set()
     fresh = [one for one in found if one.descriptor is not None or one.age_s <= _DAY_S]
-    named = [(one, _free_name(_PLAIN.sub("_", one.name), taken)) for one in fresh[:_MOST_FILES]]
+    named = [
+        (one, _free_name(_PLAIN.sub("_", one.name)[-_NAME_CHARACTERS:], taken)) for one in fresh[:_MOST_FILES]
+    ]
     return [
         Log(f"{of} log {name}", f"logs/{of}-{name}", Risk.LIGHT, _TIMEOUT_S, one.path, one, reach, most_bytes)
         for one, name in named

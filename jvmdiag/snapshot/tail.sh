@@ -1,4 +1,4 @@
-# Print the last $3 bytes of the file $2 behind the prefix $1; $4 is its size when it was looked at. Descriptors of /proc are paths as well.
+# Print the last $3 bytes of the file $2 behind the prefix $1. Descriptors of /proc are paths as well.
 prefix=$1
 left=$2
 bytes=$3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import tarfile
 import zlib
@@ -42,9 +43,11 @@ def bundle_witnesses(place: Path, advance: Callable[[int], None]) -> tuple[int, 
 
     `advance` hears of the bytes. Raises NotADump where there is no such manifest, NoSuchFile where nothing can be read.
     """
-    bundle, sums = _of_folder(place, advance) if place.is_dir() else _of_archive(place, advance)
-    witnesses = tuple(_compared(item, sums.get(item.file)) for item in bundle.items if item.status == TAKEN)
-    return sum(size for size, _ in sums.values()), witnesses
+    bundle, sums, fault = _of_folder(place, advance) if place.is_dir() else _of_archive(place, advance)
+    witnesses = [_compared(item, sums.get(item.file)) for item in bundle.items if item.status == TAKEN]
+    if fault:
+        witnesses.append(Witness("archive", False, f"it does not unpack to its end: {fault}"))
+    return sum(size for size, _ in sums.values()), tuple(witnesses)
 
 
 def _compared(item: BundledItem, found: Sum | None) -> Witness:
@@ -58,7 +61,7 @@ def _compared(item: BundledItem, found: Sum | None) -> Witness:
     return Witness(item.file, True, f"{size_bytes:,} bytes, sha256 {sha256}")
 
 
-def _of_folder(place: Path, advance: Callable[[int], None]) -> tuple[Bundle, dict[str, Sum]]:
+def _of_folder(place: Path, advance: Callable[[int], None]) -> tuple[Bundle, dict[str, Sum], str]:
     bundle = read_document(place / MANIFEST, Bundle, SCHEMA, what=_WHAT, advice="verify its files one by one")
     sums = {}
     for item in bundle.items:
@@ -67,7 +70,7 @@ def _of_folder(place: Path, advance: Callable[[int], None]) -> tuple[Bundle, dic
         if item.status == TAKEN and _is_within(place, item.file) and file.is_file():
             with file.open("rb") as opened:
                 sums[item.file] = _summed(opened, advance)
-    return bundle, sums
+    return bundle, sums, ""
 
 
 def _is_within(place: Path, file: str) -> bool:
@@ -76,11 +79,12 @@ def _is_within(place: Path, file: str) -> bool:
     return bool(parts) and not links and ".." not in parts and not Path(file).is_absolute()
 
 
-def _of_archive(place: Path, advance: Callable[[int], None]) -> tuple[Bundle, dict[str, Sum]]:
+def _of_archive(place: Path, advance: Callable[[int], None]) -> tuple[Bundle, dict[str, Sum], str]:
+    """The last value says why it could not be unpacked to its end; empty where it could."""
     sums: dict[str, Sum] = {}
     bundle: Bundle | None = None
     try:
-        with tarfile.open(place, "r|gz") as tar:
+        with _Unpacked(place) as unpacked, tarfile.open(fileobj=unpacked, mode="r|") as tar:
             for name, opened in _files(tar):
                 if name == MANIFEST and bundle is None:
                     text = opened.read(_MANIFEST_BYTES)
@@ -89,13 +93,32 @@ def _of_archive(place: Path, advance: Callable[[int], None]) -> tuple[Bundle, di
                     )
                     continue
                 sums[name] = _summed(opened, advance)
-    except (tarfile.TarError, zlib.error, EOFError) as error:
+            while unpacked.read(_READ_BYTES):
+                pass
+    except tarfile.TarError as error:
         if bundle is None:
             raise NotADump(f"{place} is no archive of a snapshot", why=str(error)) from None
-        # What was cut off is missing, and is told so.
+        unpacked.fault = unpacked.fault or str(error)
     if bundle is None:
         raise NotADump(f"{place} is no archive of a snapshot", why=f"there is no {MANIFEST} in it")
-    return bundle, sums
+    return bundle, sums, unpacked.fault
+
+
+class _Unpacked(gzip.GzipFile):
+    """Ends where nothing more can be unpacked, and `fault` says why: what is before stands.
+
+    A tar that is opened by r|gz ends before gzip's own sum.
+    """
+
+    fault = ""
+
+    def read(self, size: int | None = -1) -> bytes:
+        try:
+            # By read, what was unpacked before a fault would be lost with it.
+            return b"" if self.fault else self.read1(size or -1)
+        except (zlib.error, EOFError, gzip.BadGzipFile) as error:
+            self.fault = str(error)
+            return b""
 
 
 def _files(tar: tarfile.TarFile) -> Iterator[tuple[str, IO[bytes]]]:

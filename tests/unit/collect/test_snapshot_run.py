@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from jvmdiag.attach.rung import THREAD_PRINT, Speaker
-from jvmdiag.collect.job import Job, Progress
+from jvmdiag.collect.job import Job, Journal, Progress, now
 from jvmdiag.collect.price import NO_TERMS
-from jvmdiag.collect.snapshot import SnapshotRequest
+from jvmdiag.collect.snapshot import Pages, SnapshotRequest, _Snapshot
 from jvmdiag.collect.snapshot_run import Made, Run, where
 from jvmdiag.collect.snapshot_timeline import without_thread_names
 from jvmdiag.errors import (
@@ -34,6 +34,7 @@ from jvmdiag.snapshot.item import At, Item, NotTaken, Risk, Taken
 from jvmdiag.snapshot.kernel import KERNEL
 from jvmdiag.target import DockerTarget
 from jvmdiag.transfer.bundle import FAILED, INTERRUPTED, SKIPPED, TAKEN, BundledItem, Folder
+from jvmdiag.transfer.verify import verify_file
 from tests.unit.capture.test_threads import by_jcmd
 from tests.unit.jvm.probe_case import the_jvm_of
 from tests.unit.scenes import in_a_container, on_a_machine
@@ -127,6 +128,15 @@ def test_what_fails_is_told_and_stops_nothing(tmp_path: Path, error: Exception) 
     assert not (run.folder.path / "one.txt").exists()
 
 
+def test_a_fault_of_our_own_is_told_and_stops_nothing(tmp_path: Path) -> None:
+    run = a_run(tmp_path)
+    run.take(made(raising(IndexError("out of range"))))
+    run.take(made(lambda: Taken(b""), "two"))
+    assert [entry.status for entry in run.entries] == [FAILED, TAKEN]
+    assert "a fault of jvmdiag: IndexError('out of range')" in run.entries[0].why
+    assert "Traceback" in run.notes[0] and "in how" in run.notes[0]
+
+
 @pytest.mark.parametrize(
     "error", [NotTaken("not tracked"), Declined("not tracked"), WouldBeKilled("not tracked")]
 )
@@ -204,6 +214,30 @@ def test_an_interruption_is_told_of_the_item_and_of_all_that_wait(tmp_path: Path
         ("two", INTERRUPTED),
     ]
     assert run.waiting == []
+
+
+def test_an_interruption_while_the_pages_are_written_leaves_a_whole_folder(tmp_path: Path) -> None:
+    run = a_run(tmp_path)
+    run.take(made(lambda: Taken(b"text")))
+    pages: Iterator[Callable[[], object]] = iter([raising(KeyboardInterrupt()), lambda: "page"])
+    warned: list[str] = []
+    snapshot = _Snapshot(
+        run.job,
+        SnapshotRequest(),
+        Journal(),
+        Progress(warn=warned.append),
+        Pages(lambda *_: "page", lambda *_: str(next(pages)()), lambda _: ""),
+        run,
+        now(),
+    )
+    with pytest.raises(KeyboardInterrupt):
+        snapshot.finish()
+    snapshot.stop()
+    assert verify_file(tmp_path / "snap").ok and verify_file(tmp_path / "snap.tar.gz").ok
+    assert not list(tmp_path.glob("*.partial"))
+    assert str(tmp_path / "snap") in warned[0]
+    snapshot.stop()
+    assert "without its archive" in warned[1]
 
 
 @pytest.mark.parametrize(

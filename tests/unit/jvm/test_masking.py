@@ -76,6 +76,12 @@ os.name=Linux
             ("java.version=17.0.15", "os.name=Linux", "Main (+2 arguments)"),
         ),
         ("VM.flags", "1:\n-XX:OnError=echo Secret -XX:+UseG1GC\n", ("-XX:OnError=*** -XX:+UseG1GC",)),
+        ("VM.flags", "-XX:OnError=a\nSecret -XX:+UseG1GC\n", ("-XX:OnError=***",)),
+        (
+            "VM.flags -all",
+            "[Global flags]\n  ccstr A  = a\nSecret   {product}\n bool B = true\n",
+            ("B = true",),
+        ),
         ("VM.flags -all", "ccstr OnError   = Secret words   {product} {command line}\n", ("{command line}",)),
         ("Thread.print -l", '"Secret" #12 prio=5 os_prio=0\n', ('"group-1-1" #12 prio=5 os_prio=0',)),
     ],

@@ -56,9 +56,15 @@ def test_a_thread_is_known_by_the_number_that_it_has_in_the_jvms_own_namespace()
     assert parse_times(text).cpu_s == {25: 1.0}
 
 
+def test_a_line_in_the_name_of_a_thread_is_none_of_ours() -> None:
+    head, rest = "ticks 100\nclock 10.0 5.0\n", STAT.format(tid=7, user=100, system=0)
+    for name in ("Pid:", "NSpid:", "clock", "clock 99 1", "5 (x) S 1 ² ²"):
+        assert parse_times(f"{head}8 (a\n{name}\nb) S 1 1\n{rest}") == CpuTimes(10.0, {7: 1.0})
+
+
 def test_without_a_clock_there_is_no_share() -> None:
     with pytest.raises(ValueError, match="clock"):
-        parse_times(STAT.format(tid=7, user=5, system=2))
+        parse_times("clock \n" + STAT.format(tid=7, user=5, system=2))
 
 
 def test_the_busiest_comes_first_with_its_name_of_the_last_dump_that_has_it() -> None:

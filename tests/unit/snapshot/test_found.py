@@ -47,6 +47,13 @@ def test_what_is_left_and_what_is_logged_is_found_by_name_and_by_descriptor(tmp_
 
 
 @here
+def test_of_an_open_file_that_is_nothing_by_its_name_nobody_asks(tmp_path: Path) -> None:
+    with (tmp_path / "data.bin").open("w"), (tmp_path / "gc.LOG.0.current").open("w"):
+        text = run_script(Reach(LocalHost(), "", None), "found.sh", (str(os.getpid()), ""), 10).decode()
+    assert "gc.LOG.0.current" in text and "data.bin" not in text
+
+
+@here
 def test_links_lead_where_the_jvm_would_be_led_and_never_out_of_its_root(tmp_path: Path) -> None:
     root, outside = tmp_path / "root", tmp_path / "outside"
     for directory in (root / "var/log/tomcat", root / "var/lib/tomcat", outside):
@@ -118,7 +125,8 @@ def test_a_listing_that_was_cut_is_none() -> None:
 
 
 def test_a_name_that_holds_a_line_of_its_own_is_no_second_file() -> None:
-    text = "now 10\nthere - 81a4 5 7 /root/tmp/a.hprof\nthere - 41ed 5 7 /root/tmp/dir.hprof\ngarbage\nend\n"
+    text = "now 10\nthere - 81a4 5 7 /root/tmp/a.hprof\nthere - 41ed 5 7 /root/tmp/dir.hprof\ngarbage\n"
+    text += "log - zz 1 2 y.log\nlog - 81a4 ² 2 y.log\nopen ² 81a4 1 2 y.log\nnow ²\nend\n"
     [found] = parse_found(text, "/root").files
     assert (found.path, found.size_bytes, found.age_s, found.descriptor) == ("/tmp/a.hprof", 7, 5.0, None)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import tarfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -117,7 +118,19 @@ def test_an_archive_that_was_cut_says_what_is_missing(tmp_path: Path) -> None:
     folder, bundle = a_snapshot(tmp_path, first=b"1", big=big)
     archive, _ = write_archive(folder, bundle)
     archive.write_bytes(archive.read_bytes()[:-100_000])
-    assert disagreeing(archive).keys() == {"big"}
+    assert disagreeing(archive).keys() == {"big", "archive"}
+
+
+@pytest.mark.parametrize(
+    "damaged", [lambda raw: raw[:-4], lambda raw: raw[:-8] + bytes(8), lambda raw: raw + b"x"]
+)
+def test_an_archive_that_tar_would_complain_of_is_not_whole(
+    tmp_path: Path, damaged: Callable[[bytes], bytes]
+) -> None:
+    folder, bundle = a_snapshot(tmp_path)
+    archive, _ = write_archive(folder, bundle)
+    archive.write_bytes(damaged(archive.read_bytes()))
+    assert disagreeing(archive).keys() == {"archive"}
 
 
 def test_any_other_archive_and_folder_is_none(tmp_path: Path) -> None:
