@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,6 +13,15 @@ if TYPE_CHECKING:
     from jvmdiag.model import CommandRecord
 
 _SHOWN_CHARACTERS = 160
+
+
+def _print(text: str, stream: TextIO) -> None:
+    """On a terminal nothing that comes from a target steers it; a file or a pipe gets the text as it is."""
+    if stream.isatty() and not text.isprintable():
+        from jvmdiag.report.text import visible
+
+        text = "\n".join(visible(line) for line in text.split("\n"))
+    print(text, file=stream)
 
 
 class Console:
@@ -52,7 +61,7 @@ class Console:
         if not self.heard:
             return
         try:
-            print(text)
+            _print(text, sys.stdout)
             sys.stdout.flush()
         except BrokenPipeError:
             # `| head` has seen enough; what follows would complain at exit.
@@ -61,11 +70,11 @@ class Console:
     def say(self, line: str) -> None:
         """What goes on, on stderr."""
         if not self.quiet:
-            print(line, file=sys.stderr)
+            _print(line, sys.stderr)
 
     def warn(self, line: str) -> None:
         """What must be seen, also with --quiet."""
-        print(f"jvmdiag: {line}", file=sys.stderr)
+        _print(f"jvmdiag: {line}", sys.stderr)
 
     def command(self, record: CommandRecord) -> None:
         """One command run on the target."""
@@ -74,7 +83,7 @@ class Console:
         user = f" as {record.user}" if record.user else ""
         end = record.note or f"exit {record.exit_code}"
         took = f", {record.seconds * 1000:.0f} ms" if record.seconds or not record.note else ""
-        print(f"  [{record.host}{user}] {shown}  ({end}{took})", file=sys.stderr)
+        _print(f"  [{record.host}{user}] {shown}  ({end}{took})", sys.stderr)
 
     def failure(self, error: JvmdiagError) -> None:
         """What happened, why, and what to do next."""
@@ -82,11 +91,11 @@ class Console:
             from jvmdiag.report.json import error_document
 
             self.result(error_document(error))
-        print(f"jvmdiag: {error.what}", file=sys.stderr)
+        _print(f"jvmdiag: {error.what}", sys.stderr)
         if error.why:
-            print(f"  why: {error.why}", file=sys.stderr)
+            _print(f"  why: {error.why}", sys.stderr)
         for line in error.advice:
-            print(f"  {line}", file=sys.stderr)
+            _print(f"  {line}", sys.stderr)
 
     @property
     def ask(self) -> Callable[[str], str] | None:

@@ -27,7 +27,6 @@ from jvmdiag.snapshot.logs import container_log, log_items
 from jvmdiag.transfer.bundle import TAKEN
 
 _ROOT = Owner(0, 0)
-_TIMES_TIMEOUT_S = 10.0
 _BEFORE, _FILES = "before", "files"
 
 
@@ -94,7 +93,7 @@ class Timeline:
     def _read_times(self) -> None:
         try:
             if not (self.run.gone or self.run.mute):
-                self.digest.times.append(cpu_times(self.run.at, _TIMES_TIMEOUT_S))
+                self.digest.times.append(cpu_times(self.run.at))
         except (JvmdiagError, TimeoutError) as error:
             self.run.notes.append(str(error))
 

@@ -190,10 +190,17 @@ class Engine:
         with self.asked("read the container's log", "the container"):
             return bytes(self.client.logs(container_id, stderr=False, since=stamp + 1e-6))
 
-    def log_end(self, container_id: str, lines: int) -> bytes:
-        """The last lines that the container wrote to stdout and stderr, each with the engine's stamp."""
-        with self.asked("read the container's log", "the container"):
-            return bytes(self.client.logs(container_id, tail=lines, timestamps=True))
+    def log_end(self, container_id: str, lines: int) -> Iterator[bytes]:
+        """The last lines that the container wrote to stdout and stderr, each with the engine's stamp, in pieces.
+
+        The iterator raises as this does.
+        """
+        doing, container = "read the container's log", "the container"
+        with self.asked(doing, container):
+            pieces: Any = self.client.logs(
+                container_id, tail=lines, timestamps=True, stream=True, follow=False
+            )
+        return engine_stream(pieces, self.where, doing, container)
 
     def kill(self, container_id: str, signal: str) -> None:
         """Send a signal to PID 1 of the container."""

@@ -28,7 +28,11 @@ def visible(line: str) -> str:
 
 
 def _visible(character: str) -> str:
-    return character if character.isprintable() else character.encode("unicode_escape").decode()
+    return (
+        character
+        if character.isprintable() or character == "\t"
+        else character.encode("unicode_escape").decode()
+    )
 
 
 def table(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset()) -> str:

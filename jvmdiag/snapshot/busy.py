@@ -8,11 +8,7 @@ from dataclasses import dataclass
 
 from jvmdiag.jvm.stacks import Stack
 
-_USUAL_TICKS_PER_S = 100
 _NUMBER = re.compile(r"\d+\Z")
-# The name of a thread may hold a line break, and such a line behind it.
-_CLOCK = re.compile(r"clock ([0-9.]+) [0-9.]+")
-_NUMBERS = re.compile(r"(Pid|NSpid):\s+(?:[0-9]+\s+)*([0-9]+)\s*")
 _BUSY_SHARE = 0.0005
 
 
@@ -36,33 +32,6 @@ class BusyThread:
     state: str = ""
     top: str = ""
     own: str = ""
-
-
-def parse_times(text: str) -> CpuTimes:
-    """The value of what tasks.sh printed. Raises ValueError where it did not print its clock."""
-    ticks_per_s, at_s = _USUAL_TICKS_PER_S, -1.0
-    cpu_s: dict[int, float] = {}
-    own: dict[int, int] = {}
-    pid = 0
-    for line in text.splitlines():
-        word, _, rest = line.partition(" ")
-        if word == "ticks" and rest.strip().isdigit():
-            ticks_per_s = int(rest)
-        elif at_s < 0 and (said := _CLOCK.fullmatch(line)):
-            at_s = float(said[1])
-        elif word.isdigit():
-            # "TID (NAME) STATE …": a name may hold blanks and brackets.
-            fields = rest.rpartition(")")[2].split()
-            if len(fields) > 12 and fields[11].isdecimal() and fields[12].isdecimal():
-                cpu_s[int(word)] = (int(fields[11]) + int(fields[12])) / ticks_per_s
-        elif said := _NUMBERS.fullmatch(line):
-            if said[1] == "Pid":
-                pid = int(said[2])
-            else:
-                own[pid] = int(said[2])
-    if at_s < 0:
-        raise ValueError("the target's clock is not in it")
-    return CpuTimes(at_s, {own.get(tid, tid): seconds for tid, seconds in cpu_s.items()})
 
 
 def busy_between(first: CpuTimes, last: CpuTimes, dumps: Sequence[Sequence[Stack]]) -> tuple[BusyThread, ...]:

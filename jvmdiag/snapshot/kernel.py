@@ -9,7 +9,8 @@ from pathlib import Path
 
 from jvmdiag.attach.rung import Reach
 from jvmdiag.errors import CommandRefused
-from jvmdiag.snapshot.busy import CpuTimes, parse_times
+from jvmdiag.metrics.look import take_look
+from jvmdiag.snapshot.busy import CpuTimes
 from jvmdiag.snapshot.item import At, Item, Risk, Taken
 
 
@@ -29,15 +30,10 @@ def run_script(reach: Reach, name: str, words: Sequence[str], timeout_s: float) 
     return done.stdout
 
 
-def cpu_times(at: At, timeout_s: float) -> CpuTimes:
+def cpu_times(at: At) -> CpuTimes:
     """The CPU time of each of its threads so far. Raises CommandRefused."""
-    jvm = at.scene.jvm
-    nested = ("nested",) if jvm.pid != jvm.nspid else ()
-    text = run_script(at.reach, "tasks.sh", (at.pid, *nested), timeout_s).decode("utf-8", "replace")
-    try:
-        return parse_times(text)
-    except ValueError as error:
-        raise CommandRefused("the CPU times of its threads could not be read", why=str(error)) from None
+    look = take_look(at.reach, at.scene.jvm, (), slow=False)
+    return CpuTimes(look.at_s, {task.tid: task.cpu_s for task in look.tasks()})
 
 
 @dataclass(frozen=True)

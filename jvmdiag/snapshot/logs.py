@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from jvmdiag.attach.rung import Reach
@@ -55,10 +56,22 @@ class ContainerLog(Item):
         assert isinstance(place, ContainerPlace)
         if not place.facts.log_kept:
             raise NotTaken(f"the log driver {place.facts.log_driver} can't be read back, and no copy is kept")
-        data = place.engine.log_end(place.facts.id, _LINES)
+        data = end_of(place.engine.log_end(place.facts.id, _LINES), self.most_bytes + 1)
         cut = len(data) > self.most_bytes
         part = f"the last {size(self.most_bytes)} of it" if cut else f"its last {_LINES:,} lines at most"
         return Taken(_from_a_line(data[-self.most_bytes :]) if cut else data, part)
+
+
+def end_of(pieces: Iterable[bytes], most_bytes: int) -> bytes:
+    """Their last bytes, with no more than those and one piece in memory."""
+    kept: deque[bytes] = deque()
+    size_bytes = 0
+    for piece in pieces:
+        kept.append(piece)
+        size_bytes += len(piece)
+        while size_bytes - len(kept[0]) >= most_bytes:
+            size_bytes -= len(kept.popleft())
+    return b"".join(kept)[-most_bytes:]
 
 
 def log_items(found: Sequence[Found], reach: Reach, most_bytes: int, *, of: str) -> list[Item]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,26 @@ def test_sh_and_cat_are_enough_and_what_takes_more_is_said(tmp_path: Path) -> No
     assert limits.one("limit.files.used") == pytest.approx(len(list(Path("/proc/self/fd").iterdir())), abs=3)
     assert "on which ports the JVM listens: it takes ls there" in network.unseen
     assert "how full the mounts are: it takes stat there" in disk.unseen
+
+
+def test_every_thread_of_a_process_is_there_by_its_tid() -> None:
+    ready, over = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        ready.set()
+        over.wait()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    ready.wait()
+    try:
+        pid = str(os.getpid())
+        argv = ["sh", "-c", SCRIPT.read_text(encoding="utf-8"), "sh", TOKEN, pid, pid, "", "", ""]
+        look = parse_look(subprocess.run(argv, capture_output=True, check=True).stdout, TOKEN, os.getpid())
+    finally:
+        over.set()
+        thread.join()
+    tasks = {task.tid: task.cpu_s for task in look.tasks()}
+    assert {os.getpid(), thread.native_id} <= tasks.keys()
+    spent = os.times()
+    assert 0 < sum(tasks.values()) <= spent.user + spent.system + 1

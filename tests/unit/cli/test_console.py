@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import pytest
 
 from jvmdiag.cli.console import Console
 from jvmdiag.cli.progress import progress_of
-from jvmdiag.errors import Declined, NoMethod
+from jvmdiag.errors import Declined, JvmdiagError, NoMethod
 from jvmdiag.model import CommandRecord
 
 Captured = pytest.CaptureFixture[str]
@@ -102,3 +103,27 @@ def test_without_a_terminal_nothing_is_painted(capsys: Captured) -> None:
         console.pulling("layer", 1, 2)
         progress.warn("left behind")
     assert capsys.readouterr() == ("", "jvmdiag: left behind\n")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_what_comes_from_a_target_does_not_steer_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setattr("sys.stdout", terminal)
+    console = Console()
+    console.warn("left behind: /tmp/\x1b[2Jx\ty")
+    console.failure(JvmdiagError("no \x1b]0;title\x07", why="\x9b2J", advice="rm '\r'"))
+    console.result("two\nlines\x08")
+    shown = terminal.getvalue()
+    assert shown.splitlines()[0] == "jvmdiag: left behind: /tmp/\\x1b[2Jx\ty"
+    assert shown.endswith("two\nlines\\x08\n")
+    assert all(c.isprintable() or c in "\n\t" for c in shown)
+
+
+def test_a_pipe_gets_what_came_as_it_came(capsys: Captured) -> None:
+    Console().result("a\x1b[2Jb")
+    assert capsys.readouterr().out == "a\x1b[2Jb\n"

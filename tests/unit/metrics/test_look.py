@@ -24,6 +24,12 @@ def test_a_name_that_looks_like_more_of_the_line_is_a_name() -> None:
     assert (task.tid, task.name, task.state, task.cpu_s) == (7, "a) b (c", "S", 3.0)
 
 
+def test_a_line_break_in_the_name_of_a_thread_makes_no_other_thread() -> None:
+    rest = "S 1 7 7 0 -1 4194304 100 0 0 0 250 50 0 0 20 0 3 0 37577 3133440 381 1844"
+    tasks = look_of(tasks=f"8 (a\n9 (x) S 1 2\nb) {rest}\n7 (b) {rest}\n").tasks()
+    assert [task.tid for task in tasks] == [7]
+
+
 def test_who_waits_and_where() -> None:
     look = look_of(threads="7 futex_wait\n8 0\n9 -\n")
     assert look.waits("threads") == {7: "futex_wait"}
