@@ -129,7 +129,8 @@ def _over_ssh(bench: Bench, loaded: Container) -> Iterator[Comparison]:
 def _loaded(bench: Bench, containers: Containers) -> Container:
     """A JVM 17 with a JDK whose heap dump has about the size that is asked for."""
     megabytes = bench.scale.heap_bytes // _DUMP_BYTES_PER_MEGABYTE
-    return containers.run("load", command=["java", *load("--megabytes", str(megabytes), java=("-Xmx3g",))])
+    command = ["java", *load("--megabytes", str(megabytes), java=("-Xmx3g",))]
+    return containers.run("load", ready="ready", ports=(), command=command)
 
 
 def _dump_file(bench: Bench, loaded: Container) -> Path:
