@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -81,11 +80,3 @@ def _contenders(hosts: Hosts, host: str, file: Path) -> tuple[Contender, ...]:
     )
     # Over a long line ssh and scp wait for the same window: one of them says it.
     return contenders if host == "near" else contenders[:2]
-
-
-def make_far_file(file: Path, size_bytes: int) -> Path:
-    """The beginning of `file`, for the long line."""
-    beginning = file.with_name("beginning.hprof")
-    with beginning.open("wb") as out:
-        subprocess.run(["head", "-c", str(size_bytes), str(file)], stdout=out, check=True)
-    return beginning
