@@ -28,7 +28,6 @@ from tests.bench.machine import describe_machine, load_average
 from tests.bench.over_ssh import (
     compare_fetching,
     compare_fetching_from_far,
-    make_far_file,
     measure_heap_dump,
     ssh_hosts,
 )
@@ -122,14 +121,15 @@ def _over_ssh(bench: Bench, loaded: Container) -> Iterator[Comparison]:
     file = _dump_file(bench, loaded)
     with ssh_hosts(bench.folder) as hosts:
         yield compare_fetching(bench, hosts, file)
-        yield compare_fetching_from_far(bench, hosts, make_far_file(file, bench.scale.far_bytes))
+        yield compare_fetching_from_far(bench, hosts, file)
         yield measure_heap_dump(bench, hosts, pid_of(loaded))
 
 
 def _loaded(bench: Bench, containers: Containers) -> Container:
     """A JVM 17 with a JDK whose heap dump has about the size that is asked for."""
     megabytes = bench.scale.heap_bytes // _DUMP_BYTES_PER_MEGABYTE
-    return containers.run("load", command=["java", *load("--megabytes", str(megabytes), java=("-Xmx3g",))])
+    command = ["java", *load("--megabytes", str(megabytes), java=("-Xmx3g",))]
+    return containers.run("load", ready="ready", ports=(), command=command)
 
 
 def _dump_file(bench: Bench, loaded: Container) -> Path:

@@ -67,13 +67,12 @@ class Scale:
     """How much of everything. `heap_bytes` is about the size of the heap dump."""
 
     heap_bytes: int
-    far_bytes: int
     rounds: int
     short_rounds: int
 
 
-FULL = Scale(heap_bytes=1 << 30, far_bytes=1 << 30, rounds=3, short_rounds=11)
-QUICK = Scale(heap_bytes=256 << 20, far_bytes=64 << 20, rounds=2, short_rounds=5)
+FULL = Scale(heap_bytes=1 << 30, rounds=3, short_rounds=11)
+QUICK = Scale(heap_bytes=256 << 20, rounds=2, short_rounds=5)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,8 +15,9 @@ from tests.real.delay import DelayProxy
 from tests.real.sshd import Sshd, missing
 
 ONE_WAY_S = 0.025
-FETCH, CAT, SCP = (
+FETCH, FETCH_PLAIN, CAT, SCP = (
     "`jvmdiag fetch ssh://HOST FILE`",
+    "`jvmdiag fetch ssh://HOST FILE --compress none`",
     "`ssh -c aes128-gcm@openssh.com HOST cat FILE >COPY`",
     "`scp HOST:FILE COPY`",
 )
@@ -51,7 +51,12 @@ def ssh_hosts(folder: Path) -> Iterator[Hosts]:
 
 def compare_fetching(bench: Bench, hosts: Hosts, file: Path) -> Comparison:
     rounds = run_rounds(_contenders(hosts, "near", file), bench.scale.rounds, bench.env, warm=True)
-    rows = (Row(FETCH, CAT, Goal(Measure.SPEED, 0.7)), Row(FETCH, SCP, Goal(Measure.SPEED, 1.2)))
+    rows = (
+        Row(FETCH, CAT, Goal(Measure.SPEED, 0.7)),
+        Row(FETCH, SCP, Goal(Measure.SPEED, 1.2)),
+        Row(FETCH_PLAIN, CAT, Goal(Measure.SPEED, 1)),
+        Row(FETCH_PLAIN, SCP, Goal(Measure.SPEED, 1)),
+    )
     return Comparison(f"A file of {megabytes(file)} over SSH, loopback", rounds, rows)
 
 
@@ -78,14 +83,7 @@ def _contenders(hosts: Hosts, host: str, file: Path) -> tuple[Contender, ...]:
         Contender(FETCH, lambda home: [*fetch, "-o", str(home)]),
         Contender(SCP, lambda home: ["scp", "-q", *config, there, str(home / "copy")]),
         Contender(CAT, lambda home: ["sh", "-c", cat, "sh", config[1], host, str(file), str(home / "copy")]),
+        Contender(FETCH_PLAIN, lambda home: [*fetch, "--compress", "none", "-o", str(home)]),
     )
     # Over a long line ssh and scp wait for the same window: one of them says it.
     return contenders if host == "near" else contenders[:2]
-
-
-def make_far_file(file: Path, size_bytes: int) -> Path:
-    """The beginning of `file`, for the long line."""
-    beginning = file.with_name("beginning.hprof")
-    with beginning.open("wb") as out:
-        subprocess.run(["head", "-c", str(size_bytes), str(file)], stdout=out, check=True)
-    return beginning

@@ -23,7 +23,7 @@ another machine; seconds do not.
   compared with, are in its time.
 - jvmdiag has to find the JVM, and its file is verified: what was sent, what came, structure, sum.
 - `--view inside` is what a user without root on the engine's host gets; root reads and speaks through `/proc`.
-- `scp` uses OpenSSH's default cipher, and neither it nor `ssh` compresses or verifies.
+- `scp` uses OpenSSH's default cipher. Neither it nor `ssh` nor `docker cp` compresses or verifies.
 - The SSH host is this machine, so both ends share its cores; the file is read from memory. The round trip of 50 ms
   is made by a proxy that delays every byte.
 """

@@ -74,9 +74,9 @@ def test_the_jvm_is_killed_midway(run_container: RunContainer, view: str, tmp_pa
     container = run_container("jre-not-pid1", command=["sh", "/opt/start-load.sh", *BIG], ready=None)
     until_ready(container, tmp_path)
     before, out = snapshot(container), tmp_path / "out"
+    [pid] = [pid for pid, name in container.top(ps_args="-eo pid,comm")["Processes"] if name == "java"]
     running = Running("heapdump", str(container.name), "--yes", "--view", view, "-o", str(out), home=tmp_path)
     wait_for_partial(out, 1)
-    [pid] = [pid for pid, name in container.top(ps_args="-eo pid,comm")["Processes"] if name == "java"]
     os.kill(int(pid), signal.SIGKILL)
     run = running.end()
     assert run.exit_code in (32, 60), run.err
@@ -93,9 +93,9 @@ def test_the_jvm_is_killed_midway_and_its_container_goes_on(
     java = shlex.join(["java", *load(*BIG, java=ROOM)])
     container = run_container("jvm17", entrypoint=["sh", "-c", f"{java}; sleep 600"])
     before, out = snapshot(container), tmp_path / "out"
+    [pid] = [pid for pid, name in container.top(ps_args="-eo pid,comm")["Processes"] if name == "java"]
     running = Running("heapdump", str(container.name), "--yes", "--view", view, "-o", str(out), home=tmp_path)
     wait_for_partial(out, 1)
-    [pid] = [pid for pid, name in container.top(ps_args="-eo pid,comm")["Processes"] if name == "java"]
     os.kill(int(pid), signal.SIGKILL)
     run = running.end()
     assert run.exit_code in (32, 60), run.err
