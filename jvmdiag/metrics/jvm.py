@@ -98,10 +98,18 @@ def _safepoints(earlier: Counters, later: Counters, seconds: float, major: int |
 
 def _rest(earlier: Counters, later: Counters, seconds: float) -> tuple[Figure, ...]:
     started = _grown(earlier, later, "java.threads.started")
-    loaded, unloaded = (_number(later, f"java.cls.{n}Classes") for n in ("loaded", "unloaded"))
     return present(
         maybe("jvm.threads", _number(later, "java.threads.live")),
         maybe("jvm.threads.peak", _number(later, "java.threads.livePeak")),
         maybe("jvm.threads.started", started / seconds if seconds > 0 and started is not None else None),
-        maybe("jvm.classes", loaded - (unloaded or 0) if loaded is not None else None),
+        maybe("jvm.classes", _classes(later)),
     )
+
+
+def _classes(later: Counters) -> int | None:
+    """Those of the archive (class data sharing), which most JDKs come with, are counted apart."""
+    names = ("loaded", "sharedLoaded", "unloaded", "sharedUnloaded")
+    loaded, shared, unloaded, shared_unloaded = (_number(later, f"java.cls.{name}Classes") for name in names)
+    if loaded is None:
+        return None
+    return loaded + (shared or 0) - (unloaded or 0) - (shared_unloaded or 0)

@@ -15,9 +15,10 @@ from tests.real.delay import DelayProxy
 from tests.real.sshd import Sshd, missing
 
 ONE_WAY_S = 0.025
-FETCH, FETCH_PLAIN, CAT, SCP = (
+FETCH, FETCH_PLAIN, SAME_WORK, CAT, SCP = (
     "`jvmdiag fetch ssh://HOST FILE`",
     "`jvmdiag fetch ssh://HOST FILE --compress none`",
+    "`ssh -c aes128-gcm@openssh.com HOST cat FILE`, through `sha256sum` and `pigz -1`",
     "`ssh -c aes128-gcm@openssh.com HOST cat FILE >COPY`",
     "`scp HOST:FILE COPY`",
 )
@@ -52,6 +53,7 @@ def ssh_hosts(folder: Path) -> Iterator[Hosts]:
 def compare_fetching(bench: Bench, hosts: Hosts, file: Path) -> Comparison:
     rounds = run_rounds(_contenders(hosts, "near", file), bench.scale.rounds, bench.env, warm=True)
     rows = (
+        Row(FETCH, SAME_WORK, Goal(Measure.SPEED, 1)),
         Row(FETCH, CAT, Goal(Measure.SPEED, 0.7)),
         Row(FETCH, SCP, Goal(Measure.SPEED, 1.2)),
         Row(FETCH_PLAIN, CAT, Goal(Measure.SPEED, 1)),
@@ -78,11 +80,18 @@ def _contenders(hosts: Hosts, host: str, file: Path) -> tuple[Contender, ...]:
     config = ["-F", str(hosts.config)]
     there = f"{host}:{file}"
     cat = 'ssh -F "$1" -c aes128-gcm@openssh.com "$2" cat "$3" >"$4"'
+    # Compressed and summed, as ours is; bash for the second reader.
+    same = (
+        'ssh -F "$1" -c aes128-gcm@openssh.com "$2" cat "$3" | tee >(sha256sum >"$4.sum") | pigz -1 >"$4.gz"'
+    )
     fetch = [JVMDIAG, "fetch", f"ssh://{host}", str(file), *config]
     contenders = (
         Contender(FETCH, lambda home: [*fetch, "-o", str(home)]),
         Contender(SCP, lambda home: ["scp", "-q", *config, there, str(home / "copy")]),
         Contender(CAT, lambda home: ["sh", "-c", cat, "sh", config[1], host, str(file), str(home / "copy")]),
+        Contender(
+            SAME_WORK, lambda home: ["bash", "-c", same, "sh", config[1], host, str(file), str(home / "copy")]
+        ),
         Contender(FETCH_PLAIN, lambda home: [*fetch, "--compress", "none", "-o", str(home)]),
     )
     # Over a long line ssh and scp wait for the same window: one of them says it.
