@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from itertools import count as forever
 
 from jvmdiag.attach.rung import Reach, Scene, reach_of
 from jvmdiag.collect.job import Job, Journal, now
@@ -30,6 +29,7 @@ _DAY_S = 86400.0
 _SHORTEST_S = 0.1
 # What is dear is looked at so often, and shown until it is looked at again.
 _SLOW_EVERY_S = 5.0
+_MISSED_AT_MOST = 3
 
 
 def check_times(interval_s: float, count: int) -> None:
@@ -120,20 +120,29 @@ def take_metrics(watched: Watched, interval_s: float = 1.0) -> Metrics:
 
 
 def each_metrics(watched: Watched, interval_s: float, count: int | None) -> Iterator[Metrics]:
-    """One set of figures after the other, as they come; without an end where `count` is None."""
+    """One set of figures after the other, as they come; without an end where `count` is None.
+
+    Of several a look that the target does not answer in time is passed over: the next set is over a longer time. The
+    third in a row raises TimeoutError.
+    """
     slow = watched.look(slow=True)
     before = Seen(slow, watched.servers.read(slow))
     due = slow_at_s = time.monotonic()
-    for _ in forever() if count is None else range(count):
+    made = missed = 0
+    while made != count:
         due = max(due + interval_s, time.monotonic() + _SHORTEST_S)
         time.sleep(due - time.monotonic())
         # A single set is to be of one moment.
-        if count == 1 or time.monotonic() - slow_at_s >= _SLOW_EVERY_S:
-            look = slow = watched.look(slow=True)
-            slow_at_s = time.monotonic()
-        else:
-            quick = watched.look(slow=False)
-            look = replace(quick, sections={**slow.sections, **quick.sections})
-        after = Seen(look, watched.servers.read(look))
+        is_slow = count == 1 or time.monotonic() - slow_at_s >= _SLOW_EVERY_S
+        try:
+            look = watched.look(slow=is_slow)
+        except TimeoutError:
+            missed += 1
+            if count == 1 or missed == _MISSED_AT_MOST:
+                raise
+            continue
+        if is_slow:
+            slow, slow_at_s = look, time.monotonic()
+        after = Seen(replace(look, sections={**slow.sections, **look.sections}), watched.servers.read(look))
         yield watched.figures(before, after)
-        before = after
+        before, made, missed = after, made + 1, 0
