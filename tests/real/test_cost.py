@@ -84,7 +84,8 @@ def manifest_in(folder: Path) -> dict[str, Any]:
 def test_requests_before_and_during_are_those_of_the_load_generator(
     run_container: RunContainer, view: str, tmp_path: Path
 ) -> None:
-    container = filled_tomcat(run_container, 400)
+    # A pause that is longer than the time between two looks, also on a fast machine.
+    container = filled_tomcat(run_container, 700)
     before = snapshot(container)
     with load_on(container, tmp_path) as load:
         options = ("--sample", "--yes", "--view", view, "-o", str(tmp_path / "out"))
@@ -105,7 +106,7 @@ def test_requests_before_and_during_are_those_of_the_load_generator(
     counted = [second["requests"] for second in cost["logged"]]
     assert sum(counted) == pytest.approx(sum(own_seconds), rel=0.1)
     # The traffic stood still as long as the JVM did, as far as a look every 0.4 s can tell.
-    assert traffic["still_s"] == pytest.approx(pause["seconds"], abs=0.3)
+    assert traffic["still_s"] == pytest.approx(pause["seconds"], abs=0.4)
     assert load.longest_s() == pytest.approx(traffic["still_s"], abs=0.5)
     assert traffic["recovered_s"] is not None
     assert f"requests {traffic['before_per_s']:.0f}/s -> " in run.err
