@@ -1,39 +1,11 @@
 # Print which files lie around process $1, whose mount namespace is behind the prefix $2. Then words: `dump:DIR` is looked through
-# for what JVMs leave, `log:DIR` for logs. POSIX sh, stat, ls, readlink. A line: what, descriptor, mode, time, size, path.
+# for what JVMs leave, `log:DIR` for logs. POSIX sh with real.sh, stat, ls, readlink. A line: what, descriptor, mode, time, size, path.
 pid=$1
 prefix=$2
 shift 2
 LC_ALL=C
 export LC_ALL
 say() { printf '%s\n' "$*"; }
-
-# Sets $real to the path of $1 without links: behind a prefix one would lead out of that mount namespace, into ours.
-real() {
-    left=$1
-    real=
-    links=0
-    while [ -n "$left" ]; do
-        case $left in
-        */*) part=${left%%/*}; left=${left#*/} ;;
-        *) part=$left; left= ;;
-        esac
-        case $part in
-        "" | .) ;;
-        ..) real=${real%/*} ;;
-        *)
-            if [ -L "$prefix$real/$part" ]; then
-                links=$((links + 1))
-                [ "$links" -le 40 ] || return 1
-                link=$(readlink "$prefix$real/$part") && [ -n "$link" ] || return 1
-                case $link in /*) real= ;; esac
-                left=$link/$left
-            else
-                real=$real/$part
-            fi
-            ;;
-        esac
-    done
-}
 
 say "now $(date +%s 2>/dev/null || echo 0)"
 ls -l "/proc/$pid/fd" 2>/dev/null | while read -r line; do

@@ -17,11 +17,12 @@ from jvmdiag.snapshot.item import At, Item, Risk, Taken
 @cache
 def _script(name: str) -> bytes:
     # Over TLS to an engine stdin cannot be closed: a script ends by itself.
-    return Path(__file__).with_name(name).read_bytes() + b"\nexit 0\n"
+    parts = (Path(__file__).with_name(part).read_bytes() for part in ("real.sh", name))
+    return b"\n".join((*parts, b"exit 0\n"))
 
 
 def run_script(reach: Reach, name: str, words: Sequence[str], timeout_s: float) -> bytes:
-    """What the script of this room printed. Raises CommandRefused where it failed."""
+    """What the script of this room printed, with real.sh before it. Raises CommandRefused where it failed."""
     done = reach.host.run(
         ["sh", "-s", "--", *words], stdin=_script(name), user=reach.user, timeout_s=timeout_s
     )
