@@ -258,6 +258,17 @@ def test_a_deadlock_is_noticed(run_container: RunContainer, method: str, tmp_pat
     assert dump(container, "--method", method, home=tmp_path)["deadlock"] is True
 
 
+def stands_still(container: Container, within_s: float = 20) -> bool:
+    """Whether a GET gets no answer within a second; what the JVM writes first comes before its threads have stopped."""
+    until = time.monotonic() + within_s
+    while time.monotonic() < until:
+        try:
+            http_get(container, timeout_s=1)
+        except TimeoutError:
+            return True
+    return False
+
+
 @pytest.mark.parametrize("view", ["host", "inside"])
 def test_a_reader_that_stalls_does_not_hold_up_a_jvm_that_streams(
     run_container: RunContainer, view: str, tmp_path: Path
@@ -280,8 +291,7 @@ def test_a_reader_that_stalls_does_not_hold_up_a_jvm_that_streams(
         # The same question without what jvmdiag adds to it freezes the application.
         with reader.ask(reader.request.replace(b" streaming=0", b"")) as stalled:
             assert select.select([stalled], [], [], 30)[0]
-            with pytest.raises(TimeoutError):
-                http_get(container, timeout_s=1)
+            assert stands_still(container)
 
 
 def test_the_failed_try_is_mentioned(run_container: RunContainer, tmp_path: Path) -> None:
