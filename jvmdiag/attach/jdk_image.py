@@ -50,7 +50,7 @@ class JdkImage(Rung):
         if obstacle := attach_obstacle(jvm):
             return NotReady(obstacle)
         image = image_name(scene)
-        if not place.engine.has_image(image):
+        if not place.has_image(image):
             if not scene.image.pull:
                 return NotReady(f"the image {image} is not on the engine")
             return Ready(
@@ -96,13 +96,13 @@ def image_name(scene: Scene) -> str:
 
 def provide(place: ContainerPlace, image: str, scene: Scene) -> None:
     """Pull `image` where it is not there. Raises NoImage."""
-    if place.engine.has_image(image):
+    if place.has_image(image):
         return
     if not scene.image.pull:
         raise NoImage(
             f"the image {image} is not on the engine", advice=f"docker pull {image}, or --jdk-image NAME"
         )
-    place.engine.pull(image, scene.image.advance)
+    place.pull(image, scene.image.advance)
 
 
 def as_command(place: ContainerPlace, image: str, capabilities: tuple[str, ...] = ()) -> str:

@@ -92,7 +92,7 @@ def see(
             advice="a JVM in a container is reached from any machine: jvmdiag ps NAME",
         )
     name = image.name or DEFAULT_IMAGE.format(major=_major_of(place))
-    missing = not place.engine.has_image(name)
+    missing = not place.has_image(name)
     if missing and not image.pull:
         raise NoImage(
             f"{place.name} has no shell to look with, and {name} is not on the engine",
@@ -105,7 +105,7 @@ def see(
         pull = (f"docker pull {name}",) if missing else ()
         raise SidecarNeeded((*pull, as_command(place, name, PRIVILEGED)))
     if missing:
-        place.engine.pull(name, image.advance)
+        place.pull(name, image.advance)
     view = stack.enter_context(place.sidecar(name, PRIVILEGED))
     jvms = look(view)
     if jvms is None:

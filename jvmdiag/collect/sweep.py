@@ -184,7 +184,7 @@ def _carried_out(place: Place, things: Sequence[Thing], broom: Broom) -> tuple[L
             words |= remove(reach, lying)
     for thing in things:
         if thing.leftover in chosen and thing.lying is None and isinstance(place, ContainerPlace):
-            place.engine.remove(thing.leftover.where)
+            place.remove_sidecar(thing.leftover.where)
             words[thing.leftover.where] = "removed"
     return tuple(outcome(one, words[one.where]) if one.where in words else one for one in found)
 

@@ -1,10 +1,9 @@
-"""A Docker Engine: its containers, their logs and files, images and sidecars."""
+"""A Docker Engine: its containers, their logs and files."""
 
 from __future__ import annotations
 
 import difflib
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -12,24 +11,18 @@ from functools import cached_property
 from typing import Any
 
 from jvmdiag.errors import (
-    ConnectError,
-    JvmdiagError,
-    NoImage,
     NoSuchTarget,
-    TargetError,
     TargetNotRunning,
     TargetPaused,
 )
 from jvmdiag.hosts.base import Host
-from jvmdiag.hosts.docker_client import import_docker, open_client
+from jvmdiag.hosts.docker_client import open_client
 from jvmdiag.hosts.docker_context import Endpoint, named_endpoint
 from jvmdiag.hosts.docker_errors import engine_errors, engine_stream, opening_errors, status_of
 from jvmdiag.hosts.docker_health import health_probes
 from jvmdiag.hosts.glance import glance
-from jvmdiag.hosts.sidecars import sidecar_labels
 from jvmdiag.model import HealthProbe
 
-_CREATING_S = 2.0
 # Log drivers that can be read back by themselves.
 _READABLE_DRIVERS = ("json-file", "local", "journald")
 _STATES = {
@@ -216,111 +209,6 @@ class Engine:
         with self.asked(doing, container):
             stream, _stat = self.client.get_archive(container_id, path)
         return engine_stream(stream, self.where, doing, container)
-
-    # Images and sidecars
-
-    def has_image(self, image: str) -> bool:
-        try:
-            with self.asked("look for an image", repr(image)):
-                self.client.inspect_image(image)
-        except (NoImage, NoSuchTarget):
-            return False
-        return True
-
-    def pull(self, image: str, advance: Callable[[str, int, int], None]) -> None:
-        """Pull `image`; `advance(layer, done_bytes, total_bytes)`. Raises NoImage with how to provide one."""
-        try:
-            with self.asked("pull an image", repr(image)):
-                self._pull(image, advance)
-        except (ConnectError, TargetError, NoImage) as error:
-            raise NoImage(
-                f"the JDK image {image} is not on the engine and could not be pulled",
-                why=error.why or error.what,
-                advice=(
-                    "name one that is there or can be pulled: --jdk-image NAME (or JVMDIAG_JDK_IMAGE)",
-                    f"or bring it by hand: docker save {image} | docker load, from a machine that has it",
-                ),
-            ) from None
-
-    def _pull(self, image: str, advance: Callable[[str, int, int], None]) -> None:
-        repository, tag = import_docker().utils.parse_repository_tag(image)
-        for line in self.client.pull(repository, tag or "latest", stream=True, decode=True):
-            if "error" in line:
-                raise NoImage("the pull failed", why=str(line["error"]))
-            detail = line.get("progressDetail") or {}
-            advance(line.get("id", ""), detail.get("current", 0), detail.get("total", 0))
-
-    def create_sidecar(
-        self, name: str, target: ContainerFacts, image: str, *, capabilities: tuple[str, ...]
-    ) -> None:
-        """Create a container of `image` in the PID namespace of `target`; `hold` starts it. Raises NoImage.
-
-        It has no network, no log, 512 MiB of memory and just `capabilities`; the engine removes it when it
-        ends, which it does when the connection that holds it goes away.
-        """
-        with self.asked(f"create a sidecar of {image}", target.name):
-            settings = self.client.create_host_config(
-                pid_mode=f"container:{target.id}",
-                network_mode="none",
-                auto_remove=True,
-                mem_limit="512m",
-                pids_limit=256,
-                cap_drop=["ALL"],
-                cap_add=list(capabilities),
-                security_opt=["no-new-privileges"],
-                # json-file would copy every byte of a dump into a file of the engine's host.
-                log_config=import_docker().types.LogConfig(type="none"),
-            )
-            self.client.create_container(
-                image,
-                name=name,
-                entrypoint=["cat"],
-                command=[],
-                user="0:0",
-                stdin_open=True,
-                host_config=settings,
-                labels=sidecar_labels(target.id),
-                environment={"JAVA_TOOL_OPTIONS": ""},
-            )
-
-    def hold(self, container_id: str) -> Any:
-        """Attach to the stdin of a created container and start it; the container lives as long as this socket.
-
-        Raises NoImage where the image has nothing to hold it with.
-        """
-        try:
-            with self.asked("start the sidecar", "the container beside which it starts"):
-                held = self.client.attach_socket(container_id, params={"stdin": 1, "stream": 1})
-                self.client.start(container_id)
-        except ConnectError as error:
-            if "executable file not found" not in error.why:
-                raise
-            raise NoImage(
-                "the JDK image has no cat, so no sidecar of it can be held",
-                why=error.why,
-                advice="name a JDK image with a shell: --jdk-image NAME",
-            ) from None
-        return held
-
-    def remove(self, name: str, *, may_be_coming: bool = False) -> None:
-        """Remove a container that this program made, running or not; one that is gone is fine.
-
-        `may_be_coming`: the engine goes on creating what was asked for by a connection that is gone.
-        """
-        until = time.monotonic() + (_CREATING_S if may_be_coming else 0)
-        while True:
-            try:
-                with self.asked(f"remove {name}", name):
-                    self.client.remove_container(name, force=True)
-                return
-            except JvmdiagError as error:
-                status = status_of(error)
-                if status is None:
-                    raise
-                # 409: the engine is removing it already (auto_remove).
-                if status != 404 or time.monotonic() >= until:
-                    return
-            time.sleep(0.1)
 
 
 def _keeps_log(config: Mapping[str, Any]) -> bool:

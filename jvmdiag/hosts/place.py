@@ -7,7 +7,7 @@ container (exec), the engine's host (whose /proc holds the container's processes
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
@@ -78,15 +78,16 @@ class ContainerPlace:
     def sidecar(self, image: str, capabilities: tuple[str, ...]) -> Iterator[View]:
         """A sidecar of `image` that is removed when the context is left, or when this process dies."""
         from jvmdiag.hosts.docker_exec import DockerHost
+        from jvmdiag.hosts.sidecars import create_sidecar, hold_sidecar, remove_sidecar
 
         # Named before it is made: what is interrupted while the engine makes it can be found again.
         name = f"jvmdiag-{secrets.token_hex(6)}"
         ready = False
         try:
             self._tell("create", f"--pid=container:{self.facts.name}", *_given(capabilities), image)
-            self.engine.create_sidecar(name, self.facts, image, capabilities=capabilities)
+            create_sidecar(self.engine, name, self.facts, image, capabilities=capabilities)
             ready = True
-            held = self.engine.hold(name)
+            held = hold_sidecar(self.engine, name)
             try:
                 label = f"sidecar of {self.name} ({image})"
                 yield View(DockerHost(self.engine, name, label, self.record), ViewKind.SIDECAR)
@@ -94,7 +95,25 @@ class ContainerPlace:
                 held.close()
         finally:
             self._tell("rm", "--force", name)
-            self.engine.remove(name, may_be_coming=not ready)
+            remove_sidecar(self.engine, name, may_be_coming=not ready)
+
+    def has_image(self, image: str) -> bool:
+        """Whether the engine has it already."""
+        from jvmdiag.hosts.images import has_image
+
+        return has_image(self.engine, image)
+
+    def pull(self, image: str, advance: Callable[[str, int, int], None]) -> None:
+        """As images.pull does."""
+        from jvmdiag.hosts.images import pull
+
+        pull(self.engine, image, advance)
+
+    def remove_sidecar(self, name: str) -> None:
+        """As sidecars.remove_sidecar does."""
+        from jvmdiag.hosts.sidecars import remove_sidecar
+
+        remove_sidecar(self.engine, name)
 
     def sidecars(self) -> tuple[Sidecar, ...]:
         """Those on the engine that were put beside this container, by whichever run."""

@@ -13,6 +13,7 @@ from docker.models.containers import Container
 from jvmdiag.hosts.base import Host
 from jvmdiag.hosts.docker import Engine as DockerEngine
 from jvmdiag.hosts.docker_exec import DockerHost
+from jvmdiag.hosts.images import has_image
 from jvmdiag.hosts.relay import relay
 from jvmdiag.hosts.ssh import open_ssh
 from jvmdiag.model import Owner
@@ -84,6 +85,6 @@ def test_an_engine_whose_sshd_has_no_session_left_is_asked_again(engine: Engine,
         with host.stream(["cat"]) as stream:
             later = threading.Timer(0.7, stream.close)
             later.start()
-            assert remote.has_image("jvmdiag-test/no-such-image:1") is False
+            assert has_image(remote, "jvmdiag-test/no-such-image:1") is False
             later.join()
         remote.close()

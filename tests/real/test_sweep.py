@@ -309,9 +309,10 @@ def test_a_dump_that_waits_in_the_jvms_queue_is_not_forgotten(
 LEAK = """
 import os, signal, sys
 from jvmdiag.hosts.docker import Engine
+from jvmdiag.hosts.sidecars import create_sidecar
 engine = Engine()
 facts = engine.inspect(sys.argv[1])
-engine.create_sidecar("jvmdiag-" + os.urandom(6).hex(), facts, sys.argv[2], capabilities=())
+create_sidecar(engine, "jvmdiag-" + os.urandom(6).hex(), facts, sys.argv[2], capabilities=())
 os.kill(os.getpid(), signal.SIGKILL)
 """
 

@@ -25,6 +25,8 @@ from jvmdiag.errors import (
 )
 from jvmdiag.hosts.docker import ContainerFacts, Engine
 from jvmdiag.hosts.docker_errors import foreign, ours
+from jvmdiag.hosts.images import has_image, pull
+from jvmdiag.hosts.sidecars import create_sidecar, hold_sidecar
 from tests.proxy import Answer, answering, message
 
 FACTS = ContainerFacts("c0ffee", "web", "tomcat:10", True, False, "running", 4711, False, "json-file", ())
@@ -36,9 +38,9 @@ CALLS: dict[str, Callable[[Engine], object]] = {
     "log_since": lambda engine: engine.log_since("web", 1.0),
     "kill": lambda engine: engine.kill("web", "SIGQUIT"),
     "archive": lambda engine: list(engine.archive("web", "/x")),
-    "has_image": lambda engine: engine.has_image("jdk:17"),
-    "create_sidecar": lambda engine: engine.create_sidecar("s", FACTS, "jdk:17", capabilities=()),
-    "hold": lambda engine: engine.hold("s"),
+    "has_image": lambda engine: has_image(engine, "jdk:17"),
+    "create_sidecar": lambda engine: create_sidecar(engine, "s", FACTS, "jdk:17", capabilities=()),
+    "hold": lambda engine: hold_sidecar(engine, "s"),
 }
 PUBLIC = [
     kind
@@ -112,7 +114,7 @@ def test_a_pull_that_fails_says_why_and_how_to_do_without(answer: Answer, tmp_pa
     with answering(tmp_path, answer) as url:
         engine = Engine(url, "here")
         with pytest.raises(NoImage, match="could not be pulled") as caught:
-            engine.pull("jdk:17", lambda *_: None)
+            pull(engine, "jdk:17", lambda *_: None)
         engine.close()
     assert "no" in caught.value.why
     assert caught.value.advice
@@ -164,10 +166,10 @@ def test_an_image_is_missing_by_404_alone(image: int, tmp_path: Path) -> None:
     with answering(tmp_path, message(image, "jdk is not known here")) as url:
         engine = Engine(url, "here")
         if image == 404:
-            assert not engine.has_image("jdk:17")
+            assert not has_image(engine, "jdk:17")
         else:
             with pytest.raises(EngineRefused):
-                engine.has_image("jdk:17")
+                has_image(engine, "jdk:17")
         engine.close()
 
 
