@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jvmdiag.cli import options, servers
+from jvmdiag.cli import declared, options, servers
 from jvmdiag.cli.statsd import sending
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def command(
     format_: Annotated[
         str, typer.Option("--format", metavar="FORMAT", help="text, or openmetrics for Prometheus.")
     ] = "text",
-    statsd: options.Statsd = None,
+    statsd: declared.Statsd = None,
     apache: servers.Apache = None,
     tomcat: servers.Tomcat = None,
     tomcat_user: servers.TomcatUser = None,

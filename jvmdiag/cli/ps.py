@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from jvmdiag.cli import options
+from jvmdiag.cli import declared, options
 
 EXAMPLE = """\b
 Examples:
@@ -25,7 +25,7 @@ def command(
         typer.Argument(
             metavar="TARGET",
             help="Where to look; without it: this machine and its running containers.",
-            autocompletion=options.complete_target,
+            autocompletion=declared.complete_target,
             show_default=False,
         ),
     ] = None,

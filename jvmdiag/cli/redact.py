@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from jvmdiag.cli import options, redaction
+from jvmdiag.cli import declared, redaction
 from jvmdiag.cli.console import Console
 
 EXAMPLE = """\b
@@ -40,9 +40,9 @@ def command(
         typer.Option("--redact-fields", "--fields", help="Zero primitive fields too, static ones as well."),
     ] = False,
     names: redaction.Names = False,
-    output: options.Output = Path(),
-    json: options.Json = False,
-    quiet: options.Quiet = False,
+    output: declared.Output = Path(),
+    json: declared.Json = False,
+    quiet: declared.Quiet = False,
 ) -> None:
     """Store a heap dump a second time, with zeros instead of text: same size, same objects, same classes.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jvmdiag.cli import options
+from jvmdiag.cli import declared, options
 
 if TYPE_CHECKING:
     from jvmdiag.collect.leftover import Leftover
@@ -31,7 +31,7 @@ def command(
         typer.Argument(
             metavar="[TARGET]...",
             help="Where to look; without it: every target of which there is a record or manifest.",
-            autocompletion=options.complete_target,
+            autocompletion=declared.complete_target,
             show_default=False,
         ),
     ] = None,

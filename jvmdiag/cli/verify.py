@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from jvmdiag.cli import options
+from jvmdiag.cli import declared
 from jvmdiag.cli.console import Console
 
 EXAMPLE = """\b
@@ -35,8 +35,8 @@ def command(
             help="A key that opens encrypted dumps: of age-keygen, or SSH.",
         ),
     ] = None,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
+    json: declared.Json = False,
+    quiet: declared.Quiet = False,
 ) -> None:
     """Say whether dumps are whole: hash against the manifest, codec, structure. Of a snapshot, every file of it.
 
