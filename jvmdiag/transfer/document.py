@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import types
 import typing
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar, Union
 
 from jvmdiag.errors import NoSuchFile, NotADump
-from jvmdiag.transfer.sink import PartialFile
+from jvmdiag.transfer.whole import write_whole
 
 # A document is some KiB; what is larger than this is something else.
 _MAX_BYTES = 16 << 20
@@ -21,12 +20,13 @@ T = TypeVar("T")
 
 def write_document(path: str | Path, document: Mapping[str, Any]) -> None:
     """Replaces an older one. Raises LocalDiskFull, NotWritable."""
+    write_whole(Path(path), document_bytes(document))
+
+
+def document_bytes(document: Mapping[str, Any]) -> bytes:
+    """What stands in its file."""
     text = json.dumps(document, indent=2, ensure_ascii=False)
-    final = Path(path)
-    # A name of its own: a leftover of a killed run must not be in the way of saying what happened.
-    with PartialFile(final.parent, f".{final.name}.{os.getpid()}") as file:
-        file.write(text.encode("utf-8", "backslashreplace") + b"\n")
-        file.replace(final)
+    return text.encode("utf-8", "backslashreplace") + b"\n"
 
 
 def read_document(
