@@ -71,7 +71,10 @@ def command(
     broom = Broom(way.journal, _Choice(way, whole).of, only_look=way.dry_run or not asks)
     swept: list[Swept] = []
     errors: list[JvmdiagError] = []
-    swept += sweep_here(targets or (), broom)
+    try:
+        swept += sweep_here(targets or (), broom)
+    except JvmdiagError as error:
+        errors.append(error)
     for target in targets or targets_on_record(broom.runs, claims):
         try:
             swept += sweep_target(replace(way, target=target).job, claims, broom)

@@ -19,8 +19,18 @@ from jvmdiag.collect.recording import recorded_here
 from jvmdiag.collect.scene import open_scene
 from jvmdiag.collect.snapshot_more import fetch_found, not_fetched, not_yet, take_heap
 from jvmdiag.collect.snapshot_run import Run, where
+from jvmdiag.collect.snapshot_still import StillRun, StillTimeline, seen_from_outside
 from jvmdiag.collect.snapshot_timeline import Timeline
-from jvmdiag.errors import BadRequest, JvmdiagError, RoomError, SnapshotPartial
+from jvmdiag.errors import (
+    BadRequest,
+    JvmdiagError,
+    RoomError,
+    SnapshotPartial,
+    TargetNotRunning,
+    TargetPaused,
+)
+from jvmdiag.hosts.opening import stopped_container
+from jvmdiag.hosts.place import ContainerPlace
 from jvmdiag.impact.runs import ARCHIVE, Made
 from jvmdiag.impact.runs import SNAPSHOT as SNAPSHOT_FOLDER
 from jvmdiag.impact.watch import UNWATCHED
@@ -29,7 +39,17 @@ from jvmdiag.metrics.figure import Metrics
 from jvmdiag.model import LeftBehind
 from jvmdiag.snapshot.digest import Digest
 from jvmdiag.snapshot.item import Risk
-from jvmdiag.transfer.bundle import ARCHIVE_SUFFIX, FAILED, TAKEN, Bundle, BundledItem, Folder, write_archive
+from jvmdiag.target import DockerTarget, SshDockerTarget
+from jvmdiag.transfer.bundle import (
+    ARCHIVE_SUFFIX,
+    FAILED,
+    SKIPPED,
+    TAKEN,
+    Bundle,
+    BundledItem,
+    Folder,
+    write_archive,
+)
 from jvmdiag.transfer.bundle_sealed import SEALED_SUFFIX, SealedFolder
 from jvmdiag.transfer.bundle_verify import SNAPSHOT
 from jvmdiag.transfer.codec import Codec
@@ -140,6 +160,10 @@ def _take(
             snapshot = _Snapshot.begun(job, request, journal, progress, pages, scene, started, clock)
             snapshot.timeline.all()
             snapshot.more()
+    except (TargetPaused, TargetNotRunning) as error:
+        if snapshot is not None or not isinstance(job.target, DockerTarget | SshDockerTarget):
+            raise
+        return _take_still(job, request, journal, progress, pages, started, error)
     except KeyboardInterrupt:
         if snapshot:
             snapshot.stop()
@@ -157,6 +181,31 @@ def _take(
         raise
 
 
+def _take_still(
+    job: Job,
+    request: SnapshotRequest,
+    journal: Journal,
+    progress: Progress,
+    pages: Pages,
+    started: datetime,
+    why: JvmdiagError,
+) -> SnapshotTaken:
+    """The same of a container that is paused or has ended: what is seen of it from outside."""
+    assert isinstance(job.target, DockerTarget | SshDockerTarget)
+    snapshot: _Snapshot | None = None
+    progress.warn(f"{why.what}: what can be had without it is taken")
+    try:
+        with stopped_container(job.target, job.access, journal) as place:
+            snapshot = _Snapshot.of_still(job, request, journal, progress, pages, place, started, why)
+            snapshot.timeline.all()
+            snapshot.more()
+    except KeyboardInterrupt:
+        if snapshot:
+            snapshot.stop()
+        raise
+    return snapshot.finish()
+
+
 def made_here(directory: Path, name: str, *, sealed: bool) -> tuple[Made, ...]:
     """What a snapshot of that name makes on this machine before it is whole."""
     place = directory.resolve() / name
@@ -167,6 +216,11 @@ def made_here(directory: Path, name: str, *, sealed: bool) -> tuple[Made, ...]:
     return (*made, Made(ARCHIVE, str(place.with_name(f".{archive}")))) if sealed else made
 
 
+def _folder(job: Job, started: datetime) -> Folder:
+    name = file_name(job.target, "snapshot", started, "")
+    return SealedFolder(job.output, name, job.seal) if job.seal else Folder(job.output, name)
+
+
 @dataclass
 class _Snapshot:
     job: Job
@@ -174,9 +228,12 @@ class _Snapshot:
     journal: Journal
     progress: Progress
     pages: Pages
-    run: Run
+    run: Run | StillRun
     started: datetime
     digest: Digest = field(default_factory=Digest)
+    standing: str = ""
+    """Why nothing of it can be asked or executed; empty where it can."""
+    place: ContainerPlace | None = None
     interrupted: bool = False
     stands: bool = False
     left_behind: tuple[LeftBehind, ...] = ()
@@ -193,25 +250,56 @@ class _Snapshot:
         started: datetime,
         clock: float,
     ) -> _Snapshot:
-        name = file_name(job.target, "snapshot", started, "")
-        folder = SealedFolder(job.output, name, job.seal) if job.seal else Folder(job.output, name)
+        folder = _folder(job, started)
         at = where(job, scene, redact=request.redact)
         run = Run(job, request.risk, request.terms, progress, at, folder, clock)
         return cls(job, request, journal, progress, pages, run, started)
 
+    @classmethod
+    def of_still(
+        cls,
+        job: Job,
+        request: SnapshotRequest,
+        journal: Journal,
+        progress: Progress,
+        pages: Pages,
+        place: ContainerPlace,
+        started: datetime,
+        why: JvmdiagError,
+    ) -> _Snapshot:
+        """By its JVM where that is seen from outside, else by its engine alone. Raises SeveralJvms, NoJvm."""
+        clock = time.monotonic()
+        scene = seen_from_outside(place, job)
+        folder = _folder(job, started)
+        run: Run | StillRun
+        if scene:
+            at = where(job, scene, redact=request.redact)
+            run = Run(job, request.risk, request.terms, progress, at, folder, clock)
+        else:
+            run = StillRun(job, request.risk, progress, folder, clock)
+        return cls(job, request, journal, progress, pages, run, started, standing=str(why), place=place)
+
     @cached_property
-    def timeline(self) -> Timeline:
-        request = self.request
+    def timeline(self) -> Timeline | StillTimeline:
+        request, logs_bytes = self.request, int(self.request.logs_mb * 1e6)
+        if isinstance(self.run, StillRun):
+            assert self.place
+            return StillTimeline(self.run, self.place, self.standing, logs_bytes, request.redact)
         return Timeline(
             self.run,
             self.digest,
             self.pages.metrics,
             request.count,
             request.interval_s,
-            int(request.logs_mb * 1e6),
+            logs_bytes,
             request.redact,
             self.job.access.sudo,
+            self.standing,
         )
+
+    @property
+    def scene(self) -> Scene | None:
+        return self.run.at.scene if isinstance(self.run, Run) else None
 
     def more(self) -> None:
         """What was asked for by name. A heap dump may be gone on with, so the folder has its final name before it."""
@@ -220,7 +308,10 @@ class _Snapshot:
             fetch_found(self.run, self.job, lying, self.journal, self.progress)
         else:
             self.run.entries += not_fetched(lying)
-        if self.request.heap:
+        if self.request.heap and self.standing:
+            self.run.keep(replace(not_yet(), status=SKIPPED, why=self.standing))
+        elif self.request.heap:
+            assert isinstance(self.run, Run)
             self.run.keep(not_yet())
             self.run.folder.stand(self._write())
             # What it does to the traffic shows in the figures before and after.
@@ -252,7 +343,7 @@ class _Snapshot:
         kept = artifact(archive, SNAPSHOT, replace(self.job, codec=Codec.GZIP), pumped, ())
         origin = Origin(SNAPSHOT, bundle.method, bundle.method_detail, self.started)
         # Its commands are in it, and not for everybody.
-        write_account(kept, origin, self.job, self.run.at.scene, Journal())
+        write_account(kept, origin, self.job, self.scene, Journal())
         self.stands = True
         folder.remove()
         return SnapshotTaken(None, archive, bundle, self.digest)
@@ -286,11 +377,12 @@ class _Snapshot:
         return bundle
 
     def _bundle(self) -> Bundle:
-        run, jvm = self.run, self.run.at.scene.jvm
+        run, jvm = self.run, self.scene.jvm if self.scene else None
+        place = self.scene.place if self.scene else self.place
         return Bundle(
             target=str(self.job.target),
-            host_key_checked=run.at.scene.place.host_key_checked,
-            jvm=jvm_facts(jvm, tuple(mask_option(option) for option in jvm.options)),
+            host_key_checked=place.host_key_checked if place else None,
+            jvm=jvm_facts(jvm, tuple(mask_option(option) for option in jvm.options)) if jvm else None,
             risk=self.request.risk.value,
             redacted=self.request.redact,
             interrupted=self.interrupted,

@@ -11,8 +11,8 @@ from jvmdiag.collect.heap import take_heap_dump_at
 from jvmdiag.collect.heap_request import HeapDumpRequest, HeapDumpTaken
 from jvmdiag.collect.job import Job, Journal, Progress
 from jvmdiag.collect.snapshot_run import Run
+from jvmdiag.collect.snapshot_still import StillRun
 from jvmdiag.errors import Declined, JvmdiagError, PriceError
-from jvmdiag.hosts.place import ContainerPlace
 from jvmdiag.model import Artifact, LeftBehind
 from jvmdiag.snapshot.found import Found
 from jvmdiag.transfer.bundle import FAILED, INTERRUPTED, SKIPPED, TAKEN, BundledItem
@@ -37,9 +37,12 @@ def not_fetched(found: tuple[Found, ...]) -> Iterator[BundledItem]:
         )
 
 
-def fetch_found(run: Run, job: Job, found: tuple[Found, ...], journal: Journal, progress: Progress) -> None:
+def fetch_found(
+    run: Run | StillRun, job: Job, found: tuple[Found, ...], journal: Journal, progress: Progress
+) -> None:
     """Bring each file here, as `jvmdiag fetch` does. Raises KeyboardInterrupt alone."""
     taken: set[str] = set()
+    around = run.at.files if isinstance(run, Run) else None
     for number, one in enumerate(found, 1):
         directory = "found" if one.name not in taken else f"found/{number}"
         taken.add(one.name)
@@ -56,13 +59,10 @@ def fetch_found(run: Run, job: Job, found: tuple[Found, ...], journal: Journal, 
                 run.keep(replace(entry, status=SKIPPED, why=run.gone or "it was removed meanwhile"))
                 continue
             output = private_directory(run.folder.path / directory)
-            # Only a container has one root for all; elsewhere the JVM's may be another.
-            in_container = isinstance(run.at.scene.place, ContainerPlace)
-            path = one.path if in_container else run.at.reach.path(one.path)
             # What is encrypted is compressed with the archive that it goes to.
             seal = run.folder.seal
             into = replace(job, output=output, seal=seal, codec=Codec.NONE if seal else Codec.GZIP)
-            kept = fetch_file(into, path, journal, progress, remove=False).artifact
+            kept = fetch_file(into, one.path, journal, progress, remove=False, around=around).artifact
             run.keep(
                 _opened(entry, kept, directory, clock) if seal else _stored(entry, kept, directory, clock)
             )

@@ -15,6 +15,7 @@ from pathlib import Path
 from jvmdiag.collect.leftover import Leftover, State
 from jvmdiag.collect.sweep import Broom, Swept
 from jvmdiag.impact.runs import ARCHIVE, SNAPSHOT, Made, RunRecord
+from jvmdiag.target import parse_target
 from jvmdiag.transfer.bundle import MANIFEST
 from jvmdiag.transfer.manifest import manifest_path
 from jvmdiag.transfer.seal import SUFFIX
@@ -29,9 +30,10 @@ DOCUMENT = "document"
 def sweep_here(targets: Collection[str], broom: Broom) -> tuple[Swept, ...]:
     """What records say was made here, and on a yes its removal; of `targets`, or of all where none is named.
 
-    Empty where there is nothing to say.
+    Empty where there is nothing to say. Raises BadRequest for what is no target.
     """
-    records = [one for one in broom.runs.all()[0] if not targets or one.target in targets]
+    named = {str(parse_target(target)) for target in targets}
+    records = [one for one in broom.runs.all()[0] if not named or one.target in named]
     now_s = time.time()
     found = [one for record in records for one in _of(record, now_s)]
     chosen: Sequence[Leftover] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -62,4 +63,34 @@ KERNEL = (
     OfProc("status", "status.txt", Risk.LIGHT, 10.0, "the process, as the kernel sees it", ("status",)),
     OfProc("mounts", "mounts.txt", Risk.LIGHT, 10.0, "its mounts", ("mountinfo",)),
     Cgroup("cgroup", "cgroup.txt", Risk.LIGHT, 10.0, "quota, limits and use of its cgroups"),
+)
+
+
+@dataclass(frozen=True)
+class KernelThreads(Item):
+    """Needs no answer of the JVM; the kernel's stack of a thread is for root alone."""
+
+    def take(self, at: At) -> Taken:
+        text = run_script(at.reach, "threads.sh", (at.pid,), self.timeout_s)
+        return Taken(_NAME.sub(rb'\1"***"', text) if at.names else text)
+
+
+_NAME = re.compile(rb'^([0-9]+) ".*"(?= state )', re.MULTILINE)
+# Of a JVM that stands still, instead of thread dumps.
+STANDING = (
+    KernelThreads(
+        "kernel threads",
+        "threads-kernel.txt",
+        Risk.LIGHT,
+        20.0,
+        "each thread by the kernel: state, CPU time, where it waits",
+    ),
+    OfProc(
+        "sockets",
+        "sockets.txt",
+        Risk.LIGHT,
+        10.0,
+        "its connections, as /proc/net/tcp has them",
+        ("net/sockstat", "net/tcp"),
+    ),
 )

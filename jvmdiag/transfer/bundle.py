@@ -8,7 +8,6 @@ import tarfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -184,7 +183,7 @@ class Member:
 
 def _member_of(folder: Path, file: str) -> Member:
     status = (folder / file).stat()
-    return Member(file, status.st_size, status.st_mtime, partial((folder / file).open, "rb"))
+    return Member(file, status.st_size, status.st_mtime, lambda: (folder / file).open("rb"))
 
 
 def tar_of(folder: str, members: Iterable[Member]) -> Iterator[bytes]:

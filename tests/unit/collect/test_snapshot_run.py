@@ -13,7 +13,8 @@ from jvmdiag.attach.rung import THREAD_PRINT, Speaker
 from jvmdiag.collect.job import Job, Journal, Progress, now
 from jvmdiag.collect.price import NO_TERMS
 from jvmdiag.collect.snapshot import Pages, SnapshotRequest, _Snapshot
-from jvmdiag.collect.snapshot_run import Made, Run, where
+from jvmdiag.collect.snapshot_run import Run, where
+from jvmdiag.collect.snapshot_taking import Made
 from jvmdiag.collect.snapshot_timeline import without_thread_names
 from jvmdiag.errors import (
     AttachRefused,

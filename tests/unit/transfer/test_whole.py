@@ -10,13 +10,12 @@ from pathlib import Path
 import pytest
 
 from jvmdiag.errors import NotWritable
-from jvmdiag.transfer import whole
 from jvmdiag.transfer.whole import write_whole
 
 
 def named_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """A system that knows no files without a name: macOS, say."""
-    monkeypatch.delattr(whole.os, "O_TMPFILE")
+    monkeypatch.delattr(os, "O_TMPFILE")
 
 
 @pytest.mark.parametrize("prepare", [lambda _: None, named_alone])
@@ -40,7 +39,7 @@ def test_before_it_is_whole_no_name_leads_to_it(tmp_path: Path, monkeypatch: pyt
         seen.append([path.name for path in tmp_path.iterdir()])
         fsync(fd)
 
-    monkeypatch.setattr(whole.os, "fsync", spied)
+    monkeypatch.setattr(os, "fsync", spied)
     write_whole(tmp_path / "it.json", b"one")
     assert seen[0] == []
 
