@@ -185,7 +185,10 @@ def look(
         case ["changed"]:
             raise NoSuchFile(f"{path} on {host.name} was exchanged while it was opened", advice="try again")
         case ["closed"]:
-            raise NoSuchFile(f"{path} on {host.name} is not for this user to read", advice="add --sudo")
+            raise NoSuchFile(
+                f"{path} on {host.name} is not for this user to read",
+                advice="add --sudo" if user is None else (),
+            )
         case ["file", size, identity, *rest]:
             return Seen(int(size), rest[0] if rest else None, identity)
     raise NoSuchFile(f"{path} on {host.name} could not be looked at", why=done.complaint)

@@ -14,7 +14,12 @@ from tests.real.jvmdiag import jvmdiag
 from tests.real.test_snapshot import SECRET, looked_at, names, take, taken, why
 
 ENVIRONMENT = {"CATALINA_OPTS": f"-Dapp.password={SECRET} -Xmx300m", "DB_PASSWORD": SECRET}
-PLANTED = "echo boom >/tmp/hs_err_pid7.log; ln -s /etc/passwd /tmp/hs_err_pid8.log; mkdir /tmp/core; mkdir /data/logs; echo there >/data/logs/app.log"
+PLANTED = """
+echo boom >/tmp/hs_err_pid7.log
+ln -s /etc/passwd /tmp/hs_err_pid8.log
+mkdir /tmp/core /data/logs
+echo there >/data/logs/app.log
+"""
 
 
 @pytest.fixture
