@@ -25,7 +25,7 @@ echo there >/data/logs/app.log
 @pytest.fixture
 def tomcat(run_container: RunContainer) -> Container:
     container = run_container("tomcat-jre", environment=ENVIRONMENT, volumes=["/data"])
-    assert container.exec_run(["sh", "-c", PLANTED])[0] == 0
+    assert container.exec_run(["sh", "-c", PLANTED], user="0:0")[0] == 0
     return container
 
 
