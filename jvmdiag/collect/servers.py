@@ -28,8 +28,9 @@ _DUMP_TIMEOUT_S = 5.0
 
 @dataclass(frozen=True)
 class ServersRequest:
-    """What may be asked. Without `tomcat_url` the port of its manager is that of a connector. `credentials` are those of Tomcat's manager; `threads`: whether the JVM may be asked for a
-    thread dump, which tells Tomcat's busy threads from idle ones where the manager is not asked."""
+    """What may be asked. `credentials` are those of Tomcat's manager, whose port without `tomcat_url` is that of a
+    connector; `threads`: whether the JVM may be asked for a thread dump, which tells Tomcat's busy threads from idle
+    ones where the manager is not asked."""
 
     apache_url: str | None = None
     tomcat_url: str | None = None
