@@ -18,6 +18,7 @@ from jvmdiag.metrics.sockets import LISTEN, Socket
 from jvmdiag.metrics.tomcat_threads import count_by_kernel, http_port, pools_of
 
 _MANAGER = "http://127.0.0.1:{port}/manager/status?XML=true"
+DEFAULT_URL = _MANAGER.format(port=8080)
 _JMX_ALONE = "Tomcat's requests that wait for a thread: JMX alone tells them, and is never started for it"
 # A connector's name ends with its port: http-nio-127.0.0.1-8080.
 _PORT = re.compile(r"-(\d+)$")
@@ -89,7 +90,7 @@ def _connector(element: ElementTree.Element, path: str) -> Connector:
     )
 
 
-def read_tomcat(http: Http, credentials: Credentials, url: str) -> ManagerStatus | NoPage:
+def read_tomcat(http: Http, credentials: Credentials, url: str = DEFAULT_URL) -> ManagerStatus | NoPage:
     """A reading of the page at `url`; why not, where there is none."""
     return manager_status_of(http.get(url, credentials), url)
 
