@@ -18,7 +18,7 @@ from jvmdiag.collect.snapshot_taking import Made, Taking
 from jvmdiag.errors import JvmdiagError, NoSuchFile
 from jvmdiag.hosts.place import ContainerPlace, ViewKind
 from jvmdiag.jvm.discovery import look_closely
-from jvmdiag.snapshot.found import APACHE_DIRECTORIES, Found, Lying, found_text, kind_of
+from jvmdiag.snapshot.found import APACHE_DIRECTORIES, Found, Kind, Lying, found_text, kind_of
 from jvmdiag.snapshot.inspected import INSPECT, inspected
 from jvmdiag.snapshot.item import Item, NotTaken, Risk, Taken
 from jvmdiag.snapshot.logs import container_log_of, end_of, end_of_log, named_logs
@@ -89,8 +89,16 @@ class StillTimeline:
     def _listed(self) -> Taken:
         """What is in its own layer, by the engine's list of changes; what is on volumes, by their archives."""
         said = self.place.engine.said_of(self.place.facts.id)
-        changed = [path for path in self.place.engine.changed_in(self.place.facts.id) if kind_of(path)]
-        found = [one for path in changed[:_MOST_FILES] if (one := self._found(path))]
+        until = time.monotonic() + _BOUND_S
+        changed = [path for path in self.place.engine.changed_in(self.place.facts.id) if _is_worth_it(path)]
+        # What a JVM left comes before logs, should there be too many.
+        changed.sort(key=lambda path: kind_of(path) is Kind.LOG)
+        found, looked_at = [], 0
+        for path in changed[:_MOST_FILES]:
+            if time.monotonic() > until:
+                break
+            looked_at += 1
+            found += [one] if (one := self._found(path)) else []
         lines = []
         for volume in said.get("Mounts") or ():
             there = str(volume.get("Destination", ""))
@@ -103,7 +111,7 @@ class StillTimeline:
             if not whole:
                 lines.append(f"not looked into to its end: the volume {there} is large")
         lines.append("what was in memory (tmpfs) is not seen from outside")
-        self.lying = Lying(tuple(found), passed_over=max(len(changed) - _MOST_FILES, 0))
+        self.lying = Lying(tuple(found), passed_over=len(changed) - looked_at)
         return Taken(
             "\n".join((found_text(self.lying).rstrip(), *lines, "")).encode("utf-8", "backslashreplace")
         )
@@ -136,8 +144,7 @@ class StillTimeline:
     def _those(self, *, apache: bool) -> list[Found]:
         """Logs of the one or the other server, by where they lie."""
         of_apache = tuple(f"{one}/" for one in APACHE_DIRECTORIES)
-        logs = [one for one in self.lying.logs if "/log" in one.path.lower()]
-        return [one for one in logs if one.path.startswith(of_apache) is apache]
+        return [one for one in self.lying.logs if one.path.startswith(of_apache) is apache]
 
     def _log(self, one: Found) -> Taken:
         until = time.monotonic() + _BOUND_S
@@ -158,10 +165,16 @@ class StillTimeline:
         return self._made(name, name, how)
 
 
+def _is_worth_it(path: str) -> bool:
+    """By its name; of what may be a log, where logs lie: any text is no log."""
+    kind = kind_of(path)
+    return kind is not None and (kind is not Kind.LOG or "/log" in path.lower())
+
+
 def _named(path: str, size_bytes: int, changed_s: float) -> Found | None:
     kind = kind_of(path)
     return Found(kind, path, size_bytes, max(time.time() - changed_s, 0.0)) if kind else None
 
 
 def _of_volume(file: Packed) -> Found | None:
-    return _named(file.path, file.size_bytes, file.changed_s)
+    return _named(file.path, file.size_bytes, file.changed_s) if _is_worth_it(file.path) else None

@@ -17,6 +17,7 @@ from jvmdiag.collect.sweep import Broom, Swept
 from jvmdiag.impact.runs import ARCHIVE, SNAPSHOT, Made, RunRecord
 from jvmdiag.target import parse_target
 from jvmdiag.transfer.bundle import MANIFEST
+from jvmdiag.transfer.bundle_sealed import SEALED_SUFFIX
 from jvmdiag.transfer.manifest import manifest_path
 from jvmdiag.transfer.seal import SUFFIX
 from jvmdiag.transfer.sink import PARTIAL_SUFFIX
@@ -97,6 +98,9 @@ def _evidence(place: Path, files: Sequence[Path]) -> str:
     if MANIFEST in names:
         mend = f"mv -n -- {shlex.quote(str(place))} {shlex.quote(str(place).removesuffix(PARTIAL_SUFFIX))}"
         return f"all of it but its name: {mend}"
+    whole = place.with_name(place.name.removesuffix(PARTIAL_SUFFIX) + SEALED_SUFFIX)
+    if MANIFEST + SUFFIX in names and whole.is_file():
+        return f"what it had taken before its heap dump is in {whole} as well"
     many = f"{len(files)} files that were taken, each of them whole" if len(files) > 1 else "one file, whole"
     sealed = any(name.endswith(SUFFIX) for name in names)
     return f"{many}{', and encrypted: age -d opens it' if sealed else ''}; look before it goes"

@@ -66,8 +66,8 @@ class Found:
 
 @dataclass(frozen=True)
 class Lying:
-    """All that was found, and the directories that this user may not look into. `passed_over` is how many open files
-    with such names were too many to be looked at."""
+    """All that was found, and the directories that this user may not look into. `passed_over` is how many files with
+    such names were too many to be looked at."""
 
     files: tuple[Found, ...] = ()
     closed: tuple[str, ...] = ()
@@ -184,6 +184,6 @@ def found_text(lying: Lying) -> str:
         for one in (*lying.left, *lying.logs)
     ]
     if lying.passed_over:
-        lines.append(f"not looked at: {lying.passed_over:,} more open files with such names")
+        lines.append(f"not looked at: {lying.passed_over:,} more files with such names")
     lines += [f"not looked into: {directory} is not for this user to read" for directory in lying.closed]
     return "\n".join((*(lines or ["nothing was found"]), ""))

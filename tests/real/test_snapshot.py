@@ -221,9 +221,19 @@ def test_whoever_may_see_little_is_told_what(ssh_jre: SshHost, tmp_path: Path) -
 
 def test_over_ssh_with_sudo_it_is_all_there(ssh_jre: SshHost, tmp_path: Path) -> None:
     home = home_of(ssh_jre, tmp_path)
+    of_root = "echo >/tmp/hs_err_pid6.log; chmod 600 /tmp/hs_err_pid6.log; echo >/tmp/hs_err_pid5.log"
+    ssh_jre.container.exec_run(["sh", "-c", of_root], user="0:0")
     before = snapshot(ssh_jre.container)
-    folder, manifest = take(ssh_jre.target("ops"), "--sudo", *QUICKLY, home=home)
-    assert left_behind(ssh_jre.container, before) == []
+    options = ("--sudo", "--fetch-found", *QUICKLY)
+    try:
+        folder, manifest = take(ssh_jre.target("ops"), *options, home=home, exit_code=65)
+        assert left_behind(ssh_jre.container, before) == []
+    finally:
+        ssh_jre.container.exec_run(["sh", "-c", "rm /tmp/hs_err_pid*"], user="0:0")
+    # What the JVM's user may read, and no more: it is that user who may have made them.
+    assert names(manifest, "failed") == {"/tmp/hs_err_pid6.log"}
+    assert "not for this user to read" in why(manifest, "/tmp/hs_err_pid6.log")
+    assert "/tmp/hs_err_pid5.log" in taken(manifest)
     assert {"thread dump 3", "histogram", "mounts", "thread cpu"} <= taken(manifest)
     assert any(path.name.startswith("tomcat-catalina") for path in (folder / "logs").iterdir())
 

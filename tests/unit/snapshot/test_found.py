@@ -150,7 +150,7 @@ def test_of_thousands_of_open_logs_each_is_listed_by_a_few_commands(tmp_path: Pa
 def test_what_was_passed_over_is_said() -> None:
     found = parse_found("now 10\nfd 7 /a/gc.log\nat 7 81a4 5 3\nmore 1200\nend\n")
     assert [(one.descriptor, one.size_bytes) for one in found.files] == [(7, 3)]
-    assert "not looked at: 1,200 more open files" in found_text(found)
+    assert "not looked at: 1,200 more files" in found_text(found)
 
 
 def test_nothing_found_is_said() -> None:
