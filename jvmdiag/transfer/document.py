@@ -14,7 +14,7 @@ from jvmdiag.errors import NoSuchFile, NotADump
 from jvmdiag.transfer.whole import write_whole
 
 # A document is some KiB; what is larger than this is something else.
-_MAX_BYTES = 16 << 20
+MAX_BYTES = 16 << 20
 T = TypeVar("T")
 
 
@@ -29,26 +29,27 @@ def document_bytes(document: Mapping[str, Any]) -> bytes:
     return text.encode("utf-8", "backslashreplace") + b"\n"
 
 
-def read_document(
-    path: str | Path, kind: type[T], schema: str, *, what: str, advice: str, strict: bool = False
-) -> T:
-    """The document at `path` as a `kind`; fields of newer versions are ignored, but not where it is `strict`.
+def read_document(path: str | Path, kind: type[T], schema: str, *, what: str, advice: str) -> T:
+    """The document at `path` as a `kind`; fields of newer versions are ignored.
 
     Raises NotADump, saying what is wrong with it as a `what`, and NoSuchFile where it can't be read.
     """
     place = Path(path)
     try:
         with place.open("rb") as file:
-            text = file.read(_MAX_BYTES)
+            text = file.read(MAX_BYTES)
     except OSError as error:
         raise NoSuchFile(f"can't read {place}", why=(error.strerror or str(error)).lower()) from None
-    return parse_document(text, kind, schema, str(place), what, advice=advice, strict=strict)
+    return parse_document(text, kind, schema, str(place), what, advice=advice)
 
 
 def parse_document(
     text: bytes, kind: type[T], schema: str, place: str, what: str, *, advice: str, strict: bool = False
 ) -> T:
-    """The same of a document that was read from `place`. Raises NotADump."""
+    """The same of a document that was read from `place`; where it is `strict`, no field of a newer version is ignored.
+
+    Raises NotADump.
+    """
     try:
         document = json.loads(text)
         if not isinstance(document, dict) or document.get("schema") != schema:
