@@ -160,15 +160,13 @@ def _take(
             snapshot = _Snapshot.begun(job, request, journal, progress, pages, scene, started, clock)
             snapshot.timeline.all()
             snapshot.more()
-    except (TargetPaused, TargetNotRunning) as error:
-        if snapshot is not None or not isinstance(job.target, DockerTarget | SshDockerTarget):
-            raise
-        return _take_still(job, request, journal, progress, pages, started, error)
     except KeyboardInterrupt:
         if snapshot:
             snapshot.stop()
         raise
     except JvmdiagError as error:
+        if snapshot is None and isinstance(error, TargetPaused | TargetNotRunning):
+            return _take_still(job, request, journal, progress, pages, started, error)
         # Everything was taken, and what was opened did not close well.
         if snapshot is None or snapshot.run.waiting:
             raise

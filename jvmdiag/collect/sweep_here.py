@@ -14,6 +14,7 @@ from pathlib import Path
 
 from jvmdiag.collect.leftover import Leftover, State
 from jvmdiag.collect.sweep import Broom, Swept
+from jvmdiag.hosts.runner import this_run
 from jvmdiag.impact.runs import ARCHIVE, SNAPSHOT, Made, RunRecord
 from jvmdiag.target import parse_target
 from jvmdiag.transfer.bundle import MANIFEST
@@ -34,7 +35,9 @@ def sweep_here(targets: Collection[str], broom: Broom) -> tuple[Swept, ...]:
     Empty where there is nothing to say. Raises BadRequest for what is no target.
     """
     named = {str(parse_target(target)) for target in targets}
-    records = [one for one in broom.runs.all()[0] if not named or one.target in named]
+    # A home directory may be that of other machines too, whose disks nobody can see from here.
+    mine = [one for one in broom.runs.all()[0] if one.run.machine == this_run().machine]
+    records = [one for one in mine if not named or one.target in named]
     now_s = time.time()
     found = [one for record in records for one in _of(record, now_s)]
     chosen: Sequence[Leftover] = ()

@@ -105,6 +105,12 @@ def test_a_run_that_goes_on_is_left_alone(desk: Desk) -> None:
     assert desk.folder.exists()
 
 
+def test_what_another_machine_has_on_record_is_for_that_one(desk: Desk) -> None:
+    desk.runs.keep(replace(desk.record, run=replace(GONE, machine="other")))
+    assert desk.sweep(says=ASSETS) == {}
+    assert desk.folder.exists() and len(desk.runs.all()[0]) == 1
+
+
 def test_an_archive_that_was_cut_goes_unless_it_is_written(desk: Desk) -> None:
     (archive := desk.out / "snap.tar.gz.partial").write_text("half")
     with archive.open("rb") as file:
