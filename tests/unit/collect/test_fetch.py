@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from jvmdiag.collect.archived import archived
+from jvmdiag.collect.archived import archived, packed_in
 from jvmdiag.collect.fetch import Fetched, _counted, fetch_file
 from jvmdiag.collect.job import Job, Journal, Progress
 from jvmdiag.collect.lies_there import Seen, look, read_file
@@ -372,6 +372,29 @@ def place_with(client: Archive) -> ContainerPlace:
     place = in_a_container(the_jvm_of("tomcat-inside"), client=client).place
     assert isinstance(place, ContainerPlace)
     return place
+
+
+def test_a_volume_is_listed_by_its_archive_as_far_as_that_is_not_too_large() -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name, kind, size in (
+            ("logs", tarfile.DIRTYPE, 0),
+            ("logs/a.log", tarfile.REGTYPE, 7),
+            ("logs/link.log", tarfile.SYMTYPE, 0),
+            ("logs/b.log", tarfile.REGTYPE, 70_000),
+            ("logs/c.log", tarfile.REGTYPE, 7),
+        ):
+            member = tarfile.TarInfo(name)
+            member.type, member.size, member.mtime = kind, size, 5
+            tar.addfile(member, io.BytesIO(bytes(size)))
+    for most_bytes, names, whole in ((1 << 20, "abc", True), (60_000, "ab", False)):
+        client = Archive(buffer.getvalue())
+        files, read = packed_in(place_with(client), "/srv/logs", most_bytes)
+        assert [one.path for one in files] == [f"/srv/logs/{name}.log" for name in names]
+        assert (files[0].size_bytes, files[0].changed_s, read) == (7, 5.0, whole)
+        assert client.closed
+    files, read = packed_in(place_with(Archive(buffer.getvalue()[:20_000])), "/srv/logs", 1 << 20)
+    assert ([one.size_bytes for one in files], read) == ([7, 70_000], False)
 
 
 def test_an_archive_of_the_engine_gives_the_file_in_it() -> None:
