@@ -16,7 +16,17 @@ INSPECT = ("inspect", "inspect.json")
 _HIDDEN = "***"
 _SHOWN = ("Id", "Name", "Created", "Image", "RestartCount", "Driver", "Platform", "Path", "Args")
 _OF_CONFIG = ("Hostname", "User", "WorkingDir", "Image", "StopSignal", "ExposedPorts", "Volumes", "Tty")
+# A mount's driver options may hold a password.
+_OF_HOST = re.compile(
+    r"(?:NetworkMode|RestartPolicy|AutoRemove|Memory\w*|Kernel\w+|NanoCpus|Cpu\w+|PidsLimit|PidMode|IpcMode|UsernsMode|CgroupnsMode"
+    r"|Oom\w+|Ulimits|ShmSize|Init|Binds|Tmpfs|ReadonlyRootfs|Privileged|Cap(?:Add|Drop)|SecurityOpt|Runtime)\Z"
+)
 _HARMLESS = re.compile(r"(?:PATH|JAVA_HOME|JRE_HOME|JAVA_VERSION|CATALINA_\w+|TOMCAT_\w+|LANG|LC_\w+|TZ)\Z")
+_JVM_OPTION = re.compile(r"-(?:XX:|X|D|javaagent:|agentlib:|agentpath:|server\Z)")
+_KNOWN = frozenset(
+    {"run", "start", "-c", "-cp", "-classpath", "-jar", "java", "org.apache.catalina.startup.Bootstrap"}
+)
+_PROGRAM = re.compile(r"[\w./-]{1,200}", re.ASCII)
 _OPTIONS = re.compile(r"(?:JAVA|CATALINA|JDK_JAVA|JAVA_TOOL|_JAVA)_OPT(?:ION)?S\Z")
 
 
@@ -27,13 +37,13 @@ def inspected(place: ContainerPlace) -> Taken:
 
 def shown(said: Mapping[str, Any]) -> dict[str, Any]:
     """What of it is for others to read. Pure."""
-    config, host = said.get("Config") or {}, dict(said.get("HostConfig") or {})
+    config, of_host = said.get("Config") or {}, said.get("HostConfig") or {}
+    host = {key: value for key, value in of_host.items() if _OF_HOST.match(key)}
     state = dict(said.get("State") or {})
     # What a health check printed is the application's.
     if health := state.get("Health"):
         state["Health"] = {key: health.get(key) for key in ("Status", "FailingStreak")}
-    log = host.get("LogConfig") or {}
-    host["LogConfig"] = {"Type": log.get("Type"), "Config": dict.fromkeys(log.get("Config") or (), _HIDDEN)}
+    host["LogConfig"] = {"Type": (of_host.get("LogConfig") or {}).get("Type")}
     found: dict[str, Any] = {key: said.get(key) for key in _SHOWN if key in said}
     found["Args"] = _words(said.get("Args"))
     found["State"] = state
@@ -54,23 +64,18 @@ def shown(said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _words(words: Sequence[str] | None) -> list[str]:
-    """Options as they are masked elsewhere; of a shell's line nobody knows what is in it."""
-    return [
-        mask_option(one) if one.startswith(("-", "/")) and " " not in one else _plain(one)
-        for one in words or ()
-    ]
+    """The program and options of JVMs, masked as elsewhere: of any other argument nobody knows what it is."""
+    return [_word(one, first=n == 0) for n, one in enumerate(words or ())]
 
 
-def _plain(word: str) -> str:
-    return (
-        word
-        if re.fullmatch(r"[\w./:+-]{1,120}", word) and not re.search(r"://|(?i:pass|secret|token|key)", word)
-        else _HIDDEN
-    )
+def _word(word: str, *, first: bool = False) -> str:
+    if _JVM_OPTION.match(word):
+        return mask_option(word)
+    return word if word in _KNOWN or (first and _PROGRAM.fullmatch(word)) else _HIDDEN
 
 
 def _variable(text: str) -> str:
     name, _, value = text.partition("=")
     if _OPTIONS.match(name):
-        return f"{name}={' '.join(mask_option(one) if one.startswith('-') else _HIDDEN for one in value.split())}"
+        return f"{name}={' '.join(map(_word, value.split()))}"
     return text if _HARMLESS.match(name) else f"{name}={_HIDDEN}"

@@ -29,6 +29,7 @@ from tests.real.local_jvm import start, unpack
 from tests.real.piping import all_pids, readers, the_reader
 from tests.real.sshd import Sshd
 from tests.real.terminal import on_a_terminal, read_until
+from tests.real.test_encrypt import new_key
 from tests.real.test_snapshot import until_it_says
 
 BIG = load("--megabytes", "300", java=("-Xmx900m",))
@@ -567,27 +568,35 @@ def test_what_a_killed_snapshot_had_taken_is_named_and_nothing_of_it_is_on_the_t
     assert sweep(tmp_path).out == "no run left a record\n"
 
 
+@pytest.mark.parametrize("sealed", cases(False, long=(True,)))
 def test_of_a_snapshot_killed_in_its_heap_dump_the_target_is_swept_and_the_rest_stands(
-    run_container: RunContainer, tmp_path: Path
+    run_container: RunContainer, sealed: bool, tmp_path: Path
 ) -> None:
     container = run_container("jvm17", command=BIG)
+    key = new_key(tmp_path / "key.txt")
     before, out = snapshot(container), tmp_path / "out"
     options = ("--light", "-n", "1", "--heap", "--yes", "-o", str(out))
-    running = Running("snapshot", str(container.name), *options, home=tmp_path)
+    to = ("--encrypt-to", key.recipient) if sealed else ()
+    running = Running("snapshot", str(container.name), *options, *to, home=tmp_path)
     until_it_says(running, "container log")
-    while not (partials := [path for path in out.glob("*/*.hprof.gz.partial") if path.stat().st_size]):
+    dump = "*.hprof.gz.age.partial" if sealed else "*/*.hprof.gz.partial"
+    while not any(path.stat().st_size for path in out.glob(dump)):
         assert running.process.poll() is None
         time.sleep(0.01)
     running.signal(signal.SIGKILL)
     running.process.communicate()
-    folder = partials[0].parent
-    assert folder.suffix != ".partial" and (folder / "manifest.json").is_file()
     look = until_settled(tmp_path, str(container.name))
-    assert {one["what"] for one in found(look).values() if one["state"] != "others'"} <= {"heap dump", "lock"}
+    ours = [one for one in found(look).values() if one["state"] != "others'"]
+    assert {one["what"] for one in ours if one["state"] != "evidence"} <= {"heap dump", "lock"}
+    [stands] = out.glob("*.tar.gz.age" if sealed else "*-snapshot-*Z")
+    # What is in the archive stands beside it until it is swept.
+    evidence = [one["note"] for one in ours if one["state"] == "evidence"]
+    assert evidence == ([f"what it had taken before its heap dump is in {stands} as well"] if sealed else [])
     last = sweep(tmp_path, "--yes", "--whole", "--json")
     assert last.exit_code == 0, last.err
     assert left_behind(container, before) == []
-    assert jvmdiag("verify", str(folder), home=tmp_path).exit_code == 0
+    verified = jvmdiag("verify", str(stands), "--identity", str(key.file), home=tmp_path)
+    assert verified.exit_code == 0, verified.err
 
 
 def test_of_a_snapshot_killed_beside_its_sidecar_no_sidecar_stays(

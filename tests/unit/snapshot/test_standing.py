@@ -22,7 +22,7 @@ HERE = Reach(LocalHost(), "", None)
 SECRET = "hunter2"
 SAID = {
     "Id": "c0ffee",
-    "Args": ["-Dapp.password=hunter2", "Main", "--password", "hunter2 x"],
+    "Args": ["-Dapp.password=hunter2", "-Xmx1g", "--password=hunter2", "hunter2", "run"],
     "State": {
         "ExitCode": 137,
         "OOMKilled": True,
@@ -36,10 +36,14 @@ SAID = {
             "JAVA_TOOL_OPTIONS=-javaagent:/a.jar=hunter2",
         ],
         "Cmd": ["sh", "-c", "java -Dp=hunter2 Main"],
-        "Entrypoint": None,
+        "Entrypoint": ["/entry.sh"],
         "Labels": {"token": SECRET},
     },
-    "HostConfig": {"Memory": 7, "LogConfig": {"Type": "splunk", "Config": {"splunk-token": SECRET}}},
+    "HostConfig": {
+        "Memory": 7,
+        "Mounts": [{"VolumeOptions": {"DriverConfig": {"Options": {"o": "password=hunter2"}}}}],
+        "LogConfig": {"Type": "splunk", "Config": {"splunk-token": SECRET}},
+    },
     "NetworkSettings": {"Ports": {"8080/tcp": None}, "Networks": {"front": {"MacAddress": SECRET}}},
 }
 
@@ -55,7 +59,8 @@ def test_of_what_an_engine_says_no_value_is_shown_that_may_be_a_secret() -> None
         "JAVA_TOOL_OPTIONS=-javaagent:/a.jar=***",
     ]
     assert found["Config"]["Cmd"] == ["sh", "-c", "***"]
-    assert found["Args"][1] == "Main"
+    assert found["Args"] == ["-Dapp.password=***", "-Xmx1g", "***", "***", "run"]
+    assert found["Config"]["Entrypoint"] == ["/entry.sh"]
     assert found["HostConfig"]["Memory"] == 7
     assert shown({})["Config"]["Cmd"] == []
 
