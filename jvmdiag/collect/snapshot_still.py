@@ -84,7 +84,7 @@ class StillTimeline:
         run.keep(BundledItem(name="thread dump 1", risk=Risk.LIGHT.value, status=FAILED, why=self.why))
 
     def _made(self, name: str, file: str, how: Callable[[], Taken], about: str = "") -> Made:
-        return Made(name, file, Risk.LIGHT, _BOUND_S, about, how)
+        return Made(name, file, Risk.LIGHT, 30.0, about, how)
 
     def _listed(self) -> Taken:
         """What is in its own layer, by the engine's list of changes; what is on volumes, by their archives."""
