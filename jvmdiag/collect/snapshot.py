@@ -275,7 +275,9 @@ class _Snapshot:
             run = Run(job, request.risk, request.terms, progress, at, folder, clock)
         else:
             run = StillRun(job, request.risk, progress, folder, clock)
-        return cls(job, request, journal, progress, pages, run, started, standing=str(why), place=place)
+        ended = place.engine.how_it_ended(place.facts.id)
+        standing = f"{why.what} ({ended}): {why.why}" if ended else str(why)
+        return cls(job, request, journal, progress, pages, run, started, standing=standing, place=place)
 
     @cached_property
     def timeline(self) -> Timeline | StillTimeline:

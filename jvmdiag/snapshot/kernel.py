@@ -40,14 +40,15 @@ def cpu_times(at: At) -> CpuTimes:
 
 @dataclass(frozen=True)
 class OfProc(Item):
-    """Files of /proc/PID, each under its name."""
+    """Files of /proc/PID, each under its name. `any_of`: not every machine has all of them."""
 
     files: tuple[str, ...] = ()
+    any_of: bool = False
 
     def take(self, at: At) -> Taken:
         argv = ["cat", *(f"/proc/{at.pid}/{name}" for name in self.files)]
         done = at.reach.host.run(argv, user=at.reach.user, timeout_s=self.timeout_s)
-        if not done.ok:
+        if not (done.ok or (self.any_of and done.stdout)):
             raise CommandRefused(f"{self.name} could not be read", why=done.complaint)
         return Taken(done.stdout)
 
@@ -90,7 +91,8 @@ STANDING = (
         "sockets.txt",
         Risk.LIGHT,
         10.0,
-        "its connections, as /proc/net/tcp has them",
-        ("net/sockstat", "net/tcp"),
+        "its connections, as /proc/net/tcp and tcp6 have them",
+        ("net/sockstat", "net/tcp", "net/tcp6"),
+        any_of=True,
     ),
 )

@@ -98,4 +98,4 @@ def test_of_one_that_was_killed_there_is_what_it_left(tomcat: Container, tmp_pat
     assert "Server startup" in catalina
     assert found["logs/tomcat-app.log"] == "there\n"
     assert (folder / "found/hs_err_pid7.log.gz").is_file()
-    assert "has exited" in found["summary.md"]
+    assert "has exited (exit code 137)" in found["summary.md"]
