@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from docker.models.containers import Container
 
-from tests.real.containers import changes_of
+from tests.real.containers import Containers, changes_of
 from tests.real.fixtures import RunContainer
 from tests.real.jvmdiag import jvmdiag
 from tests.real.test_snapshot import SECRET, looked_at, names, take, taken, why
@@ -22,11 +23,17 @@ echo there >/data/logs/app.log
 """
 
 
-@pytest.fixture
-def tomcat(run_container: RunContainer) -> Container:
-    container = run_container("tomcat-jre", environment=ENVIRONMENT, volumes=["/data"])
+def planted(container: Container) -> Container:
     assert container.exec_run(["sh", "-c", PLANTED], user="0:0")[0] == 0
     return container
+
+
+@pytest.fixture(scope="module")
+def paused(session_containers: Containers) -> Iterator[Container]:
+    container = planted(session_containers.run("tomcat-jre", environment=ENVIRONMENT, volumes=["/data"]))
+    container.pause()
+    yield container
+    container.unpause()
 
 
 def texts(folder: Path) -> dict[str, str]:
@@ -35,17 +42,14 @@ def texts(folder: Path) -> dict[str, str]:
 
 
 def test_of_a_paused_one_root_on_the_host_sees_all_but_what_the_jvm_says(
-    tomcat: Container, tmp_path: Path
+    paused: Container, tmp_path: Path
 ) -> None:
-    tomcat.pause()
-    try:
-        before = changes_of(tomcat)
-        target = str(tomcat.name)
-        folder, manifest = take(target, "--fetch-found", "--heap", "--yes", home=tmp_path, exit_code=65)
-        fetched = jvmdiag("fetch", target, "/tmp/hs_err_pid7.log", "-o", str(tmp_path), home=tmp_path)
-        assert changes_of(tomcat) == before
-    finally:
-        tomcat.unpause()
+    before, target = changes_of(paused), str(paused.name)
+    folder, manifest = take(target, "--fetch-found", "--heap", "--yes", home=tmp_path, exit_code=65)
+    fetched = jvmdiag("fetch", target, "/tmp/hs_err_pid7.log", "-o", str(tmp_path), home=tmp_path)
+    assert changes_of(paused) == before
+    paused.reload()
+    assert paused.status == "paused"
     assert fetched.exit_code == 0, fetched.err
     assert names(manifest, "failed") == {"thread dump 1"}
     assert "is paused" in why(manifest, "thread dump 1")
@@ -68,13 +72,9 @@ def test_of_a_paused_one_root_on_the_host_sees_all_but_what_the_jvm_says(
     assert "is paused" in found["summary.md"] and "is paused" in found["index.html"]
 
 
-def test_of_a_paused_one_its_engine_alone_gives_files_and_log(tomcat: Container, tmp_path: Path) -> None:
-    tomcat.pause()
-    try:
-        options = ("--view", "inside", "--fetch-found", "-n", "1")
-        folder, manifest = take(str(tomcat.name), *options, home=tmp_path, exit_code=65)
-    finally:
-        tomcat.unpause()
+def test_of_a_paused_one_its_engine_alone_gives_files_and_log(paused: Container, tmp_path: Path) -> None:
+    options = ("--view", "inside", "--fetch-found", "-n", "1")
+    folder, manifest = take(str(paused.name), *options, home=tmp_path, exit_code=65)
     assert {"inspect", "files", "container log", "/tmp/hs_err_pid7.log"} <= taken(manifest)
     assert manifest["jvm"] is None
     found = texts(folder)
@@ -82,7 +82,8 @@ def test_of_a_paused_one_its_engine_alone_gives_files_and_log(tomcat: Container,
     assert "hs_err_pid8" not in found["found.txt"] and "/tmp/core" not in found["found.txt"]
 
 
-def test_of_one_that_was_killed_there_is_what_it_left(tomcat: Container, tmp_path: Path) -> None:
+def test_of_one_that_was_killed_there_is_what_it_left(run_container: RunContainer, tmp_path: Path) -> None:
+    tomcat = planted(run_container("tomcat-jre", environment=ENVIRONMENT, volumes=["/data"]))
     tomcat.kill()
     tomcat.wait()
     options = ("--fetch-found", "-o", str(tmp_path / "out"), "--json")
