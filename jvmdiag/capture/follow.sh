@@ -18,12 +18,15 @@ until [ -e "$1" ]; do
     sleep 0.05
 done
 [ -r "$1" ] || exit 67
+# Behind /proc/PID/root a link leads out of there: what was opened has to be called so itself. Its name is of chance.
+exec 3<"$1"
+name=${1##*/}
+case $(readlink /proc/self/fd/3 2>/dev/null) in "" | */"$name" | */"$name (deleted)") ;; *) exit 67 ;; esac
 if [ "$2" -gt 0 ]; then
     until [ -n "$done" ]; do sleep 0.05; done
-    tail -c "+$(($2 + 1))" "$1" || exit 68
+    tail -c "+$(($2 + 1))" <&3 || exit 68
     exit 0
 fi
-exec 3<"$1"
 # One cat reads to the end that the file has now; the next goes on from there.
 while [ -z "$done" ]; do
     cat <&3 || exit 68

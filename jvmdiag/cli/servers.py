@@ -29,7 +29,7 @@ Tomcat = Annotated[
         "--tomcat",
         metavar="URL",
         help="The status page of Tomcat's manager, as seen from the target.",
-        show_default="http://127.0.0.1:8080/manager/status?XML=true",
+        show_default="http://127.0.0.1:PORT/manager/status?XML=true, PORT that of a connector, or 8080",
     ),
 ]
 TomcatUser = Annotated[
@@ -56,7 +56,6 @@ def request_of(
     from jvmdiag.collect.servers import ServersRequest
     from jvmdiag.errors import BadRequest
     from jvmdiag.impact.prober import check_url
-    from jvmdiag.metrics.tomcat import DEFAULT_URL
 
     for option, url in (("--apache", apache), ("--tomcat", tomcat)):
         if url:
@@ -64,7 +63,7 @@ def request_of(
     if tomcat and not user:
         raise BadRequest("Tomcat's manager asks for a user", advice="--tomcat-user NAME")
     credentials = _credentials(way, user) if user else None
-    return ServersRequest(apache, tomcat or DEFAULT_URL, credentials, threads)
+    return ServersRequest(apache, tomcat, credentials, threads)
 
 
 def _credentials(way: options.Way, user: str) -> Credentials:

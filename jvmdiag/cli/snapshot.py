@@ -13,10 +13,22 @@ Examples:
   jvmdiag snapshot web -o incident
   jvmdiag snapshot web --light
   jvmdiag snapshot ssh://ops@app1 --sudo --full --heap
+  jvmdiag snapshot web --encrypt-to team.txt
 """
 
 
-_SHARED = ("target", "yes", "max_pause", "force", "statsd", *options.JVM, *options.SSH, "output", "timeout_s")
+_SHARED = (
+    "target",
+    "yes",
+    "max_pause",
+    "force",
+    "statsd",
+    *options.JVM,
+    *options.SSH,
+    "output",
+    "encrypt_to",
+    "timeout_s",
+)
 
 
 @options.shared(*_SHARED, *options.LOOKED, timeout_s=1800.0)
@@ -56,7 +68,7 @@ def command(
     from jvmdiag.cli.progress import progress_of
     from jvmdiag.collect.snapshot import SnapshotRequest, take_snapshot
     from jvmdiag.errors import BadRequest
-    from jvmdiag.report.snapshot import PAGES, snapshot_document, snapshot_text
+    from jvmdiag.report.snapshot import PAGES, snapshot_document, snapshot_summary, snapshot_text
     from jvmdiag.snapshot.item import Risk
 
     if light and full:
@@ -69,7 +81,7 @@ def command(
         way.mark.begin()
         taken = take_snapshot(way.job, request, way.journal, progress, PAGES)
         way.mark.tell(snapshot_text(taken))
-    way.console.result(snapshot_document(taken) if way.json else str(taken.folder))
-    way.console.say(snapshot_text(taken))
+    way.console.result(snapshot_document(taken) if way.json else str(taken.path))
+    way.console.say(snapshot_text(taken) if taken.folder else snapshot_summary(taken))
     if taken.fault:
         raise taken.fault

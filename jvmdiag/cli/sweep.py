@@ -19,7 +19,7 @@ Examples:
   jvmdiag sweep                        every target on which a run was cut off
   jvmdiag sweep web --dry-run          look only: exit code 74 where something is left
   jvmdiag sweep ssh://ops@app1 --sudo --yes
-  jvmdiag sweep web --yes --whole      whole heap dumps that were never brought here too
+  jvmdiag sweep web --yes --whole      also whole heap dumps that were never brought here, and snapshots cut off
 """
 
 
@@ -46,16 +46,21 @@ def command(
     ] = None,
     whole: Annotated[
         bool,
-        typer.Option("--whole", help="With --yes: remove whole heap dumps too that were never brought here."),
+        typer.Option(
+            "--whole",
+            help="With --yes: also whole heap dumps that were never brought here, and snapshots that were cut off.",
+        ),
     ] = False,
 ) -> None:
     """List what interrupted runs left on targets, and remove it: dumps, their parts, FIFOs, triggers, locks, sidecars.
 
-    Only what a record of this machine, a manifest or a label says is ours, and what nobody is writing. Dumps of
-    others are shown and never touched. Without a terminal and without --yes it only looks.
+    And here: what a snapshot that was cut off had taken. Only what a record of this machine, a manifest or a label
+    says is ours, and what nobody is writing. Dumps of others are shown and never touched. Without a terminal and
+    without --yes it only looks.
     """
     from jvmdiag.collect.claims import claims_of_manifests
     from jvmdiag.collect.sweep import Broom, Swept, sweep_target, targets_on_record
+    from jvmdiag.collect.sweep_here import sweep_here
     from jvmdiag.errors import JvmdiagError, LeftOnTarget
     from jvmdiag.report.json import document
     from jvmdiag.report.sweep import swept_text
@@ -66,6 +71,10 @@ def command(
     broom = Broom(way.journal, _Choice(way, whole).of, only_look=way.dry_run or not asks)
     swept: list[Swept] = []
     errors: list[JvmdiagError] = []
+    try:
+        swept += sweep_here(targets or (), broom)
+    except JvmdiagError as error:
+        errors.append(error)
     for target in targets or targets_on_record(broom.runs, claims):
         try:
             swept += sweep_target(replace(way, target=target).job, claims, broom)
@@ -102,7 +111,7 @@ class _Choice:
         from jvmdiag.report.sweep import leftovers_table
 
         left = [one for one in found if one.state is State.LEFT]
-        assets = [one for one in found if one.state is State.WHOLE]
+        assets = [one for one in found if one.state.is_asset]
         if self.way.yes:
             return (*left, *(assets if self.whole else ()))
         console = self.way.console
@@ -120,4 +129,5 @@ def _these(left: Sequence[Leftover]) -> str:
 def _question(one: Leftover) -> str:
     from jvmdiag.units import size
 
-    return f"Remove this heap dump of {size(one.size_bytes)} for good?"
+    what = one.what if one.state.value == "evidence" else "heap dump"
+    return f"Remove this {what} of {size(one.size_bytes)} for good?"

@@ -49,6 +49,35 @@ def archived(place: ContainerPlace, path: str) -> Iterator[Archived]:
 
 
 @dataclass(frozen=True)
+class Packed:
+    """A regular file of an archive, by its path in the container; `changed_s` is in Unix seconds."""
+
+    path: str
+    size_bytes: int
+    changed_s: float
+
+
+def packed_in(place: ContainerPlace, directory: str, most_bytes: int) -> tuple[list[Packed], bool]:
+    """The files of a directory, in the order of its archive, and whether that was read to its end: it holds what is in
+    them too, and no more than `most_bytes` of it are read. Raises NoSuchFile."""
+    above = directory.rstrip("/").rpartition("/")[0]
+    found: list[Packed] = []
+    passed = 0
+    with closing(ChunkReader(place.engine.archive(place.facts.id, directory))) as reader:
+        try:
+            with tarfile.open(fileobj=reader, mode="r|", bufsize=CHUNK) as tar:
+                for member in tar:
+                    if member.isfile():
+                        found.append(Packed(f"{above}/{member.name}", member.size, float(member.mtime)))
+                        passed += member.size
+                    if passed > most_bytes:
+                        return found, False
+        except (tarfile.TarError, EOFError):
+            return found, False
+    return found, True
+
+
+@dataclass(frozen=True)
 class ArchivedDump:
     """A dump that the container still holds; see capture.far_file.Dump."""
 

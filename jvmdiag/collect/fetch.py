@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath
 
+from jvmdiag.attach.rung import Reach
 from jvmdiag.collect.archived import archived
 from jvmdiag.collect.job import Job, Journal, Progress, now
 from jvmdiag.collect.keep import Origin, artifact, require_agreement, write_account
-from jvmdiag.collect.lies_there import LOOK_TIMEOUT_S, ROOT, find_file, host_of, look, read_file
+from jvmdiag.collect.lies_there import LOOK_TIMEOUT_S, ROOT, Found, find_file, host_of, look, read_file
 from jvmdiag.errors import DumpIncomplete, JvmdiagError, TransferCut
 from jvmdiag.hosts.opening import open_place
 from jvmdiag.hosts.place import ContainerPlace
@@ -26,9 +27,12 @@ from jvmdiag.transfer.verify import verify_file
 _PACKED = (".gz", ".zst", ".zip", ".xz", ".bz2", ".lz4", ".jfr")
 _REMOVE = """
 command -v sha256sum >/dev/null || exit 3
-sum=$(sha256sum <"$1") || exit 1
+# What is compared and what is removed are of one directory, wherever its name leads by then.
+cd -P -- "${1%/*}/" || exit 1
+name=./${1##*/}
+sum=$(sha256sum <"$name") || exit 1
 [ "${sum%% *}" = "$2" ] || exit 4
-rm -f -- "$1"
+rm -f -- "$name"
 """
 _NOT_REMOVED = {
     3: "the target has no sha256sum to compare it with its copy",
@@ -61,8 +65,11 @@ class _Source:
     look: Callable[[], tuple[int, str | None] | None] = lambda: None
 
 
-def fetch_file(job: Job, path: str, journal: Journal, progress: Progress, *, remove: bool) -> Fetched:
-    """Bring `path` here; with `remove` it is removed there once the copy is verified, if it still is the same.
+def fetch_file(
+    job: Job, path: str, journal: Journal, progress: Progress, *, remove: bool, around: Reach | None = None
+) -> Fetched:
+    """Bring `path` here; with `remove` it is removed there once the copy is verified, if it still is the same. `around`
+    is as that of `find_file`.
 
     A file that grows is taken as long as it was when it was looked at. A heap dump that is not whole there is copied
     to NAME.partial and raises DumpIncomplete. Raises NoSuchFile, TransferCut and more.
@@ -70,7 +77,7 @@ def fetch_file(job: Job, path: str, journal: Journal, progress: Progress, *, rem
     private_directory(job.output)
     job = replace(job, codec=Codec.NONE) if path.endswith(_PACKED) else job
     started, walk = now(), StructureWalk()
-    with _source(job, path, journal) as source:
+    with _source(job, path, journal, around) as source:
         progress.expect(source.size_bytes)
         name = PurePosixPath(path).name + job.suffix
         with PartialFile(job.output, name) as sink:
@@ -142,19 +149,25 @@ def _counted(there: int, here: int) -> Witness:
 
 
 @contextmanager
-def _source(job: Job, path: str, journal: Journal) -> Iterator[_Source]:
+def _source(job: Job, path: str, journal: Journal, around: Reach | None) -> Iterator[_Source]:
     with ExitStack() as stack:
         summed = not path.endswith(_VOUCHES_FOR_ITSELF)
-        found = stack.enter_context(find_file(job, path, journal, summed=summed))
+        found = stack.enter_context(find_file(job, path, journal, summed=summed, around=around))
         if found.size_bytes is None:
             assert isinstance(found.place, ContainerPlace)
             file = stack.enter_context(archived(found.place, path))
             yield _Source(file.size_bytes, None, file.chunks, "archive", found.place.host_key_checked)
         else:
-            chunks = stack.enter_context(read_file(found.host, found.file, found.user, found.size_bytes))
-            again = partial(look, found.host, found.file, found.user, summed=True)
+            reader = read_file(found.host, found.file, found.user, found.size_bytes, found.identity)
+            chunks = stack.enter_context(reader)
+            again = partial(_look_again, found)
             checked = found.place.host_key_checked
             yield _Source(found.size_bytes, found.sha256, chunks, "stream", checked, again)
+
+
+def _look_again(found: Found) -> tuple[int, str | None] | None:
+    seen = look(found.host, found.file, found.user, summed=True)
+    return (seen.size_bytes, seen.sha256) if seen and seen.identity == found.identity else None
 
 
 def _remove(

@@ -22,13 +22,15 @@ _A_DAY_S = 86400.0
 
 
 class State(str, Enum):
-    """LEFT is ours and used by nobody; WHOLE is that, and a heap dump of which there is no verified copy here.
+    """LEFT is ours and used by nobody; WHOLE is that, and a heap dump of which there is no verified copy here; EVIDENCE
+    is that, and what a snapshot had taken before it was cut off.
 
     IN_USE, UNDER_WAY, UNSURE and OTHERS are never touched; only UNDER_WAY and OTHERS are not counted as left.
     """
 
     LEFT = "left"
     WHOLE = "whole"
+    EVIDENCE = "evidence"
     IN_USE = "in use"
     UNDER_WAY = "under way"
     UNSURE = "unsure"
@@ -37,12 +39,17 @@ class State(str, Enum):
 
     @property
     def removable(self) -> bool:
-        return self in (State.LEFT, State.WHOLE)
+        return self is State.LEFT or self.is_asset
+
+    @property
+    def is_asset(self) -> bool:
+        """Whether there may be no other of it: it takes a yes of its own."""
+        return self in (State.WHOLE, State.EVIDENCE)
 
     @property
     def stays(self) -> bool:
         """Whether it is something of ours that is still there."""
-        return self in (State.LEFT, State.WHOLE, State.IN_USE, State.UNSURE)
+        return self.removable or self in (State.IN_USE, State.UNSURE)
 
 
 @dataclass(frozen=True, kw_only=True)

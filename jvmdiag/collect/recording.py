@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -76,6 +77,22 @@ def attaching(job: Job, place: Place) -> Iterator[Callable[[Jvm], None]]:
         yield tell
     finally:
         runs.drop(record_id)
+
+
+@contextmanager
+def recorded_here(job: Job, made: tuple[Made, ...], warn: Callable[[str], None]) -> Iterator[None]:
+    """Around everything that makes `made` on this machine; its record stays where something of it does."""
+    runs = Runs()
+    record = RunRecord(id=fresh_id(), target=str(job.target), here=made, run=this_run(), at_s=time.time())
+    if not runs.keep(record):
+        warn(
+            f"no record of this run can be kept in {runs.directory}: jvmdiag sweep will not know what it leaves"
+        )
+    try:
+        yield
+    finally:
+        if not any(os.path.lexists(one.path) for one in made):
+            runs.drop(record.id)
 
 
 def take_over(target: str, path: str, partial: Path) -> None:

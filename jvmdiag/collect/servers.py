@@ -17,8 +17,7 @@ from jvmdiag.metrics.figure import Group
 from jvmdiag.metrics.http import Credentials, Http, NoPage, Vantage, vantages
 from jvmdiag.metrics.look import Look
 from jvmdiag.metrics.sockets import sockets_of
-from jvmdiag.metrics.tomcat import DEFAULT_URL as TOMCAT_URL
-from jvmdiag.metrics.tomcat import ManagerStatus, read_tomcat, tomcat_group
+from jvmdiag.metrics.tomcat import ManagerStatus, manager_url, read_tomcat, tomcat_group
 from jvmdiag.metrics.tomcat_threads import count_by_kernel
 
 P = TypeVar("P", ServerStatus, ManagerStatus)
@@ -29,11 +28,12 @@ _DUMP_TIMEOUT_S = 5.0
 
 @dataclass(frozen=True)
 class ServersRequest:
-    """What may be asked. `credentials` are those of Tomcat's manager; `threads`: whether the JVM may be asked for a
-    thread dump, which tells Tomcat's busy threads from idle ones where the manager is not asked."""
+    """What may be asked. `credentials` are those of Tomcat's manager, whose port without `tomcat_url` is that of a
+    connector; `threads`: whether the JVM may be asked for a thread dump, which tells Tomcat's busy threads from idle
+    ones where the manager is not asked."""
 
     apache_url: str | None = None
-    tomcat_url: str = TOMCAT_URL
+    tomcat_url: str | None = None
     credentials: Credentials | None = None
     threads: bool = True
 
@@ -68,10 +68,11 @@ class Servers:
         if apache is None and any(one.comm in PROGRAMS for one in look.processes()):
             apache = APACHE_URL
         credentials = self.request.credentials
+        tomcat = self.request.tomcat_url or manager_url([task.name for task in look.tasks()])
         return Reading(
             time.monotonic(),
             read_apache(self._http, apache) if apache else None,
-            read_tomcat(self._http, credentials, self.request.tomcat_url) if credentials else None,
+            read_tomcat(self._http, credentials, tomcat) if credentials else None,
         )
 
     def groups(self, before: Reading | None, after: Reading, look: Look) -> tuple[Group, ...]:

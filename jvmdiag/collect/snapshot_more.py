@@ -11,12 +11,13 @@ from jvmdiag.collect.heap import take_heap_dump_at
 from jvmdiag.collect.heap_request import HeapDumpRequest, HeapDumpTaken
 from jvmdiag.collect.job import Job, Journal, Progress
 from jvmdiag.collect.snapshot_run import Run
+from jvmdiag.collect.snapshot_still import StillRun
 from jvmdiag.errors import Declined, JvmdiagError, PriceError
-from jvmdiag.hosts.place import ContainerPlace
 from jvmdiag.model import Artifact, LeftBehind
 from jvmdiag.snapshot.found import Found
 from jvmdiag.transfer.bundle import FAILED, INTERRUPTED, SKIPPED, TAKEN, BundledItem
 from jvmdiag.transfer.codec import Codec
+from jvmdiag.transfer.seal import SUFFIX
 from jvmdiag.transfer.sink import private_directory
 
 HEAP_DUMP = "heap dump"
@@ -36,9 +37,12 @@ def not_fetched(found: tuple[Found, ...]) -> Iterator[BundledItem]:
         )
 
 
-def fetch_found(run: Run, job: Job, found: tuple[Found, ...], journal: Journal, progress: Progress) -> None:
+def fetch_found(
+    run: Run | StillRun, job: Job, found: tuple[Found, ...], journal: Journal, progress: Progress
+) -> None:
     """Bring each file here, as `jvmdiag fetch` does. Raises KeyboardInterrupt alone."""
     taken: set[str] = set()
+    around = run.at.files if isinstance(run, Run) else None
     for number, one in enumerate(found, 1):
         directory = "found" if one.name not in taken else f"found/{number}"
         taken.add(one.name)
@@ -55,13 +59,13 @@ def fetch_found(run: Run, job: Job, found: tuple[Found, ...], journal: Journal, 
                 run.keep(replace(entry, status=SKIPPED, why=run.gone or "it was removed meanwhile"))
                 continue
             output = private_directory(run.folder.path / directory)
-            # Only a container has one root for all; elsewhere the JVM's may be another.
-            in_container = isinstance(run.at.scene.place, ContainerPlace)
-            path = one.path if in_container else run.at.reach.path(one.path)
-            kept = fetch_file(
-                replace(job, output=output, codec=Codec.GZIP), path, journal, progress, remove=False
-            ).artifact
-            run.keep(_stored(entry, kept, directory, clock))
+            # What is encrypted is compressed with the archive that it goes to.
+            seal = run.folder.seal
+            into = replace(job, output=output, seal=seal, codec=Codec.NONE if seal else Codec.GZIP)
+            kept = fetch_file(into, one.path, journal, progress, remove=False, around=around).artifact
+            run.keep(
+                _opened(entry, kept, directory, clock) if seal else _stored(entry, kept, directory, clock)
+            )
         except KeyboardInterrupt:
             run.keep(replace(entry, status=INTERRUPTED, why="the run was interrupted while it was fetched"))
             raise
@@ -91,7 +95,7 @@ def take_heap(
             run.keep(replace(entry, status=SKIPPED, why=run.gone, began_s=None))
             return ()
         taken = take_heap_dump_at(
-            run.at.scene, replace(job, output=run.folder.path), request, journal, progress
+            run.at.scene, replace(job, output=run.folder.for_heap_dump), request, journal, progress
         )
     except KeyboardInterrupt:
         run.keep(
@@ -105,7 +109,8 @@ def take_heap(
         why = "; ".join((str(error), *getattr(error, "advice", ())))
         run.keep(replace(entry, status=FAILED, why=why, took_s=time.monotonic() - clock))
         return ()
-    run.keep(_of_heap(entry, taken, clock))
+    stored = _of_heap(entry, taken, clock)
+    run.keep(replace(stored, file="", beside=stored.file) if job.seal else stored)
     return taken.left_behind
 
 
@@ -125,4 +130,13 @@ def _stored(entry: BundledItem, kept: Artifact, directory: str, clock: float) ->
         sha256=kept.stored_sha256,
         took_s=round(time.monotonic() - clock, 3),
         note=f"{kept.raw_bytes:,} bytes before compressing; its own manifest stands beside it",
+    )
+
+
+def _opened(entry: BundledItem, kept: Artifact, directory: str, clock: float) -> BundledItem:
+    """The same of a file that is encrypted here, as it is in the archive."""
+    name = kept.path.rpartition("/")[2].removesuffix(SUFFIX)
+    stored = _stored(entry, kept, directory, clock)
+    return replace(
+        stored, file=f"{directory}/{name}", size_bytes=kept.raw_bytes, sha256=kept.raw_sha256, note=""
     )

@@ -12,7 +12,8 @@ from jvmdiag.attach.rung import Reach, Speaker
 from jvmdiag.capture.histogram import parse_histogram
 from jvmdiag.collect.metrics import Watched, take_metrics
 from jvmdiag.collect.servers import Servers, ServersRequest
-from jvmdiag.collect.snapshot_run import Made, Run
+from jvmdiag.collect.snapshot_run import Run
+from jvmdiag.collect.snapshot_taking import Made
 from jvmdiag.errors import CommandRefused, JvmdiagError, SudoRefused
 from jvmdiag.hosts.place import ContainerPlace
 from jvmdiag.metrics.figure import Figure, Metrics
@@ -21,8 +22,9 @@ from jvmdiag.snapshot.asked import HISTOGRAM, QUICK, WORK, Threads, thread_dump
 from jvmdiag.snapshot.busy import busy_text
 from jvmdiag.snapshot.digest import Digest
 from jvmdiag.snapshot.found import APACHE_DIRECTORIES, Lying, found_text, look_around, words_for
+from jvmdiag.snapshot.inspected import INSPECT, inspected
 from jvmdiag.snapshot.item import Item, NotTaken, Risk, Taken
-from jvmdiag.snapshot.kernel import KERNEL, cpu_times
+from jvmdiag.snapshot.kernel import KERNEL, STANDING, cpu_times
 from jvmdiag.snapshot.logs import container_log, log_items
 from jvmdiag.transfer.bundle import TAKEN
 
@@ -34,7 +36,8 @@ _BEFORE, _FILES = "before", "files"
 class Timeline:
     """Runs through all items of `run`, and fills `digest`. `shown` makes a document of the machine's figures.
 
-    `logs_bytes` is how much is taken of each log; with `redact` none is.
+    `logs_bytes` is how much is taken of each log; with `redact` none is. What stands still is looked at from
+    outside, so its JVM has to be seen from there.
     """
 
     run: Run
@@ -45,6 +48,8 @@ class Timeline:
     logs_bytes: int = 2_000_000
     redact: bool = False
     sudo: bool = False
+    standing: str = ""
+    """Why the JVM cannot answer, nor anything else be executed beside it: its container is paused."""
     lying: Lying = field(default_factory=Lying)
     apache: Lying = field(default_factory=Lying)
     _quick: list[Item] = field(default_factory=list)
@@ -63,12 +68,15 @@ class Timeline:
             "thread cpu", "thread-cpu.txt", self._busy_threads, about="threads by CPU, with their names"
         )
         self._dumps = tuple(thread_dump(number) for number in range(1, self.count + 1))
-        self._quick = [*QUICK, *KERNEL]
+        self._quick = [*QUICK, *KERNEL, *(self._of_standing() if self.standing else ())]
         run.plan((before, listing, *self._dumps, *self._quick, self._busy, *WORK, after))
         run.take(before)
         run.take(listing)
         self._plan_logs()
-        run.with_speaker(self._beat, self._dumps[0])
+        if self.standing:
+            run.not_asked(self._dumps[0], self.standing)
+        else:
+            run.with_speaker(self._beat, self._dumps[0])
         for item in [one for one in run.waiting if one is not after]:
             run.take(item)
         run.take(after)
@@ -108,6 +116,11 @@ class Timeline:
 
     # What is no question to the JVM
 
+    def _of_standing(self) -> tuple[Item, ...]:
+        place = self.run.at.scene.place
+        assert isinstance(place, ContainerPlace)
+        return (*STANDING, self._made(*INSPECT, partial(inspected, place)))
+
     def _made(self, name: str, file: str, how: Callable[[], Taken], about: str = "") -> Made:
         return Made(name, file, Risk.LIGHT, 30.0, about, how)
 
@@ -141,7 +154,11 @@ class Timeline:
         self.apache = self._apache()
         return Taken(
             found_text(
-                Lying((*self.lying.files, *self.apache.files), (*self.lying.closed, *self.apache.closed))
+                replace(
+                    self.lying,
+                    files=(*self.lying.files, *self.apache.files),
+                    closed=(*self.lying.closed, *self.apache.closed),
+                )
             ).encode()
         )
 
@@ -156,6 +173,8 @@ class Timeline:
     def _whole(self) -> Reach:
         """The container or machine itself, as whoever may read most of it."""
         scene = self.run.at.scene
+        if self.standing:
+            return Reach(scene.view.host, f"/proc/{scene.view.pid1}/root", None)
         in_container = isinstance(scene.place, ContainerPlace)
         return Reach(scene.inside, "", _ROOT if in_container or self.sudo else None)
 

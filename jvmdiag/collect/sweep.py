@@ -44,7 +44,8 @@ class Broom:
 def targets_on_record(runs: Runs, claims: Iterable[Claim]) -> tuple[str, ...]:
     """Of which targets there is anything to say."""
     records, _ = runs.all()
-    return tuple(dict.fromkeys((*(record.target for record in records), *(claim.target for claim in claims))))
+    made = (record.target for record in records if not record.here)
+    return tuple(dict.fromkeys((*made, *(claim.target for claim in claims))))
 
 
 def sweep_target(job: Job, claims: Sequence[Claim], broom: Broom) -> tuple[Swept, ...]:
@@ -53,7 +54,7 @@ def sweep_target(job: Job, claims: Sequence[Claim], broom: Broom) -> tuple[Swept
     Raises what opening it raises; NoSuchTarget only where no record speaks of it.
     """
     claims = tuple(claim for claim in claims if claim.target == str(job.target))
-    records, _ = broom.runs.all()
+    records = tuple(record for record in broom.runs.all()[0] if not record.here)
     if not isinstance(job.target, DockerTarget | SshDockerTarget):
         of_it = [record for record in records if record.target == str(job.target)]
         with open_place(job.target, job.access, broom.journal) as place:

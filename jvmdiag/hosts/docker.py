@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -23,6 +24,8 @@ from jvmdiag.hosts.docker_health import health_probes
 from jvmdiag.hosts.glance import glance
 from jvmdiag.model import HealthProbe
 
+# Go's os.ModeType: what has one of these bits is a link, a directory, a device.
+_NOT_REGULAR = 0x8F280000
 # Log drivers that can be read back by themselves.
 _READABLE_DRIVERS = ("json-file", "local", "journald")
 _STATES = {
@@ -52,6 +55,15 @@ class ContainerFacts:
     """Whether the engine keeps a log that can be read back, as it does by itself for remote drivers since 20.10."""
     probes: tuple[HealthProbe, ...] = ()
     """Who watches over it from outside, by what the engine says."""
+
+
+@dataclass(frozen=True)
+class ArchiveStat:
+    """What an engine says of a file of a container; `changed_s` is in Unix seconds."""
+
+    size_bytes: int
+    changed_s: float
+    is_regular: bool
 
 
 class Engine:
@@ -210,6 +222,24 @@ class Engine:
             stream, _stat = self.client.get_archive(container_id, path)
         return engine_stream(stream, self.where, doing, container)
 
+    def archive_stat(self, container_id: str, path: str) -> ArchiveStat:
+        """The engine's word of a file. Raises NoSuchFile."""
+        with self.asked(f"look at {path}", "the container"):
+            stream, stat = self.client.get_archive(container_id, path)
+            stream.close()
+            regular = not int(stat["mode"]) & _NOT_REGULAR
+            return ArchiveStat(int(stat["size"]), parse_stamp(str(stat["mtime"])), regular)
+
+    def said_of(self, container_id: str) -> Mapping[str, Any]:
+        """All that it says of a container."""
+        with self.asked("inspect the container", "the container"):
+            return dict(self.client.inspect_container(container_id))
+
+    def changed_in(self, container_id: str) -> tuple[str, ...]:
+        """Paths in a container that its image does not have, or has otherwise; what is on volumes is not among them."""
+        with self.asked("say what changed in the container", "the container"):
+            return tuple(one["Path"] for one in self.client.diff(container_id) or () if one["Kind"] != 2)
+
 
 def _keeps_log(config: Mapping[str, Any]) -> bool:
     # The engine reads it as Go's ParseBool does, and takes what that does not know for true.
@@ -226,12 +256,17 @@ def _own_name(names: Sequence[str]) -> str:
 
 def parse_stamp(text: str) -> float:
     """Unix seconds of the engine's RFC 3339 stamps with nanoseconds; 0 where it is none."""
-    whole, _, fraction = text.rstrip("Z").partition(".")
+    said = _STAMP.fullmatch(text)
+    if said is None:
+        return 0.0
     try:
-        moment = datetime.strptime(whole, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
+        moment = datetime.fromisoformat(f"{said[1]}{said[3] if said[3] not in ('', 'Z') else '+00:00'}")
     except ValueError:
         return 0.0
-    return moment.timestamp() + float(f"0.{fraction}" if fraction.isdigit() else 0)
+    return moment.timestamp() + float(said[2] or 0)
+
+
+_STAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d|)", re.ASCII)
 
 
 # The cgroup or a mount of the container's PID 1 names its id; elsewhere the pid is somebody else's.

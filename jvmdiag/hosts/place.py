@@ -124,10 +124,7 @@ class ContainerPlace:
     def archived_bytes(self, path: str) -> int | None:
         """The size of a file, also where the container does not run; None where there is none. A tmpfs is not seen."""
         try:
-            with self.engine.asked(f"look at {path}", "the container"):
-                stream, stat = self.engine.client.get_archive(self.facts.id, path)
-                stream.close()
-                return int(stat["size"])
+            return self.engine.archive_stat(self.facts.id, path).size_bytes
         except NoSuchFile:
             return None
 

@@ -19,6 +19,7 @@ from jvmdiag.hosts.runner import Life, Runner, life_of
 
 SCHEMA = "jvmdiag.run/1"
 HEAP_DUMP, PIPES, TRIGGER, LOCK = "heap dump", "directory of FIFOs", "trigger", "lock"
+SNAPSHOT, ARCHIVE = "snapshot", "archive"
 # A timeout is a day at most: after that a run that cannot be seen from here is over.
 _LONGEST_S = 86400.0
 _MOST_BYTES = 1 << 20
@@ -26,7 +27,7 @@ _MOST_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Made:
-    """Something a run makes on the target, at a path of the JVM's mount namespace."""
+    """Something a run makes on the target, at a path of the JVM's mount namespace; or here, at one of this machine."""
 
     kind: str
     path: str
@@ -53,7 +54,8 @@ class RecordedJvm:
 class RunRecord:
     """One run on one target. `engine` and `container` (its id) are empty for a machine, `boot` is its boot id or empty.
 
-    `partial` is the file of this machine that the copy goes to, or empty. `at_s` is in Unix seconds.
+    `partial` is the file of this machine that the copy goes to, or empty. `here` is what a snapshot makes on this
+    machine: such a record speaks of nothing else. `at_s` is in Unix seconds.
     """
 
     id: str
@@ -64,6 +66,7 @@ class RunRecord:
     jvm: RecordedJvm | None = None
     made: tuple[Made, ...] = ()
     partial: str = ""
+    here: tuple[Made, ...] = ()
     run: Runner
     at_s: float
 
@@ -162,6 +165,7 @@ def _record(document: Mapping[str, Any]) -> RunRecord:
         jvm=jvm and _jvm(jvm),
         made=tuple(Made(_text(one["kind"]), _absolute(one["path"])) for one in document["made"]),
         partial=_text(document["partial"]),
+        here=tuple(Made(_text(one["kind"]), _rooted(one["path"])) for one in document.get("here", ())),
         run=_runner(document["run"]),
         at_s=float(document["at_s"]),
     )
@@ -195,4 +199,11 @@ def _absolute(value: Any) -> str:
     # They are told to a shell there, one a line.
     if not path.startswith("/") or "\n" in path or ".." in path.split("/"):
         raise ValueError(f"{path!r} is no path of a target")
+    return path
+
+
+def _rooted(value: Any) -> str:
+    path = _text(value)
+    if not path.startswith("/"):
+        raise ValueError(f"{path!r} is no path of this machine")
     return path

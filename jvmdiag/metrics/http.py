@@ -200,9 +200,10 @@ def _read(url: str, client: str, answer: bytes, stderr: bytes, *, cut: bool) -> 
     statuses = [int(status) for status in _STATUS.findall(head)]
     if not statuses:
         return _no_answer(url, stderr, body)
-    if statuses[-1] != 200:
-        why = Why.REFUSED if statuses[-1] in (401, 403) else Why.OTHER
-        return NoPage(why, f"{shown(url)}: {_SAID.get(statuses[-1], f'it answers {statuses[-1]}')}")
+    # busybox's wget follows where it is led, and cannot be told not to: what comes from there is no answer.
+    if status := next((one for one in statuses if one != 200), 0):
+        why = Why.REFUSED if status in (401, 403) else Why.OTHER
+        return NoPage(why, f"{shown(url)}: {_SAID.get(status, f'it answers {status}')}")
     length = _LENGTH.search(head) if raw else None
     if cut or len(answer) >= MOST_BYTES or (length and len(body) < int(length[1])):
         return NoPage(

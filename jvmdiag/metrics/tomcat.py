@@ -15,9 +15,10 @@ from xml.etree import ElementTree
 from jvmdiag.metrics.figure import Figure, Group, figure, flat, maybe, present
 from jvmdiag.metrics.http import Credentials, Http, NoPage, Page, Why, shown
 from jvmdiag.metrics.sockets import LISTEN, Socket
-from jvmdiag.metrics.tomcat_threads import count_by_kernel, pools_of
+from jvmdiag.metrics.tomcat_threads import count_by_kernel, http_port, pools_of
 
-DEFAULT_URL = "http://127.0.0.1:8080/manager/status?XML=true"
+_MANAGER = "http://127.0.0.1:{port}/manager/status?XML=true"
+DEFAULT_URL = _MANAGER.format(port=8080)
 _JMX_ALONE = "Tomcat's requests that wait for a thread: JMX alone tells them, and is never started for it"
 # A connector's name ends with its port: http-nio-127.0.0.1-8080.
 _PORT = re.compile(r"-(\d+)$")
@@ -25,6 +26,11 @@ _PORT = re.compile(r"-(\d+)$")
 _OPEN = ("ESTABLISHED", "CLOSE_WAIT")
 _WITH_DUMP = "Tomcat's threads.max, requests and times: they take the manager's status page (--tomcat-user)"
 _WITH_NAMES = "Tomcat's busy threads: they take the manager's status page (--tomcat-user) or a thread dump"
+
+
+def manager_url(comms: Sequence[str]) -> str:
+    """Where its manager's status page is by default; `comms` are the kernel's names of the JVM's threads."""
+    return _MANAGER.format(port=http_port(comms) or 8080)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ _WITHOUT_WORK = re.compile(
 # The kernel keeps 15 characters of a name.
 _KEPT = 15
 _BY_KERNEL = re.compile(r"(?P<pool>(?:(?:http|https|ajp)-[\w.-]*-\d+|catalina))-(?P<role>[eAPC]\S*)")
+_PLAIN_PORT = re.compile(r"http-(?:nio2?|apr|bio)-(\d{1,5})-.*")
 _CUT_SHORT = re.compile(r"https-(?:jsse|openssl)-\S*|(?:https?|ajp)-(?:nio2?|apr|bio)-\S*")
 
 
@@ -64,6 +65,13 @@ def _threads(dump: str) -> Iterator[tuple[str, str]]:
         name, stack = head["name"], []
     if name:
         yield name, "\n".join(stack)
+
+
+def http_port(comms: Sequence[str]) -> int | None:
+    """The port of a connector that speaks HTTP without TLS, by the kernel's names of its threads; None where they do
+    not tell. 8080 where that is among several."""
+    ports = {int(found[1]) for comm in comms if (found := _PLAIN_PORT.fullmatch(comm))}
+    return 8080 if 8080 in ports else min(ports, default=None)
 
 
 def count_by_kernel(comms: Sequence[str]) -> tuple[tuple[tuple[str, int], ...], tuple[str, ...]]:

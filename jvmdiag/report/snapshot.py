@@ -31,9 +31,14 @@ def snapshot_text(taken: SnapshotTaken) -> str:
     lines += [
         f"left behind: {left.where}; remove it with: {left.remove}" for left in taken.bundle.left_behind
     ]
-    if taken.archive:
+    if taken.archive and taken.folder:
         lines.append(f"the same in one file: {taken.archive}")
     return "\n".join(lines)
+
+
+def snapshot_summary(taken: SnapshotTaken) -> str:
+    """Its summary, to be pasted: where the archive is encrypted, nobody here can read the one that is in it."""
+    return summary(taken.bundle, taken.digest).rstrip("\n")
 
 
 def snapshot_document(taken: SnapshotTaken) -> str:

@@ -43,6 +43,8 @@ class BusyRow:
 def jvm_line(bundle: Bundle) -> str:
     """pid 1, HotSpot 17.0.21, org.apache.catalina.startup.Bootstrap, user tomcat, up 5m 29s, heap 88 MB of 268 MB"""
     jvm = bundle.jvm
+    if jvm is None:
+        return "none was looked at"
     heap = ""
     if jvm.heap_used_bytes is not None:
         heap = f"heap {size(jvm.heap_used_bytes)}"

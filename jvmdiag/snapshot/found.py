@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import PurePosixPath
 
@@ -17,8 +17,11 @@ from jvmdiag.units import duration, size
 _TIMEOUT_S = 20.0
 _REGULAR, _KIND_OF_FILE = 0x8000, 0xF000
 APACHE_DIRECTORIES = ("/var/log/apache2", "/var/log/httpd", "/usr/local/apache2/logs")
-# what, descriptor, mode, time, size, path. A name may hold a line break, and behind it whatever it likes.
-_LINE = re.compile(r"(open|there|log|closed) ([0-9]+|-) ([0-9a-f]{1,8}) ([0-9]{1,20}) ([0-9]{1,20}) (.+)")
+# What found.sh prints. A name may hold a line break, and behind it whatever it likes.
+_LINE = re.compile(r"(there|log|closed) ([0-9a-f]{1,8}) ([0-9]{1,20}) ([0-9]{1,20}) (.+)")
+_OPEN = re.compile(r"fd ([0-9]{1,10}) (/.+)")
+_AT = re.compile(r"at ([0-9]{1,10}) ([0-9a-f]{1,8}) ([0-9]{1,20}) ([0-9]{1,20})")
+_MORE = re.compile(r"^more ([0-9]{1,10})$", re.MULTILINE)
 _NOW = re.compile(r"^now ([0-9]{1,20})$", re.MULTILINE)
 # -Xlog:gc*:file=/path:time:filecount=5; a path with a colon is quoted.
 _GC_FILE = re.compile(r"-Xlog:[^:]*gc[^:]*:(?:file=)?(?:\"([^\"]+)\"|([^:]+))|-Xloggc:([^:]+)")
@@ -63,10 +66,12 @@ class Found:
 
 @dataclass(frozen=True)
 class Lying:
-    """All that was found, and the directories that this user may not look into."""
+    """All that was found, and the directories that this user may not look into. `passed_over` is how many files with
+    such names were too many to be looked at."""
 
     files: tuple[Found, ...] = ()
     closed: tuple[str, ...] = ()
+    passed_over: int = 0
 
     @property
     def logs(self) -> tuple[Found, ...]:
@@ -134,28 +139,41 @@ def parse_found(text: str, prefix: str = "") -> Lying:
         raise CommandRefused("what lies around the JVM could not be listed to its end")
     now = int(said[1]) if (said := _NOW.search(text)) else 0
     files: dict[str, Found] = {}
+    # One that is open is known by its descriptor too.
+    for found in _open(lines, now):
+        files.setdefault(found.path, found)
     closed = []
-    for words in (said.groups() for line in lines if (said := _LINE.fullmatch(line))):
-        if words[0] == "closed":
-            closed.append(words[5])
-        elif found := _found(words, now, prefix):
-            # One that is open was listed first, and is known by its descriptor too.
-            files.setdefault(found.path, found)
-    return Lying(tuple(files.values()), tuple(closed))
+    for what, *facts, path in (said.groups() for line in lines if (said := _LINE.fullmatch(line))):
+        if what == "closed":
+            closed.append(path)
+        elif lying := _found(path.removeprefix(prefix), facts, now, logs=what == "log"):
+            files.setdefault(lying.path, lying)
+    more = _MORE.search(text)
+    return Lying(tuple(files.values()), tuple(closed), int(more[1]) if more else 0)
 
 
-def _found(words: Sequence[str], now: int, prefix: str) -> Found | None:
-    what, descriptor, mode, changed, size_bytes, path = words
-    if int(mode, 16) & _KIND_OF_FILE != _REGULAR:
+def _open(lines: Sequence[str], now: int) -> Iterator[Found]:
+    """What the JVM has open, in the order of the lines that name it."""
+    facts = {said[1]: said.groups()[1:] for line in lines if (said := _AT.fullmatch(line))}
+    for said in (said for line in lines if (said := _OPEN.fullmatch(line))):
+        found = _found(said[2], facts[said[1]], now, logs=True) if said[1] in facts else None
+        if found:
+            yield replace(found, descriptor=int(said[1]))
+
+
+def _found(path: str, facts: Sequence[str], now: int, *, logs: bool) -> Found | None:
+    """By its path, and by mode, time and size; None for what is no regular file, or nothing by its name."""
+    mode, changed, size_bytes = facts
+    kind = kind_of(path)
+    if int(mode, 16) & _KIND_OF_FILE != _REGULAR or kind is None or (kind is Kind.LOG and not logs):
         return None
-    if what != "open":
-        path = path.removeprefix(prefix)
+    return Found(kind, path, int(size_bytes), float(max(now - int(changed), 0)))
+
+
+def kind_of(path: str) -> Kind | None:
+    """By its name; None for what is nothing to us."""
     name = PurePosixPath(path.removesuffix(" (deleted)")).name
-    kind = next((kind for form, kind in _BY_NAME if form.fullmatch(name)), None)
-    if kind is None or (what == "there" and kind is Kind.LOG):
-        return None
-    number = int(descriptor) if descriptor.isdigit() else None
-    return Found(kind, path, int(size_bytes), float(max(now - int(changed), 0)), number)
+    return next((kind for form, kind in _BY_NAME if form.fullmatch(name)), None)
 
 
 def found_text(lying: Lying) -> str:
@@ -165,5 +183,7 @@ def found_text(lying: Lying) -> str:
         + ("" if one.descriptor is None else "  (open)")
         for one in (*lying.left, *lying.logs)
     ]
+    if lying.passed_over:
+        lines.append(f"not looked at: {lying.passed_over:,} more files with such names")
     lines += [f"not looked into: {directory} is not for this user to read" for directory in lying.closed]
     return "\n".join((*(lines or ["nothing was found"]), ""))

@@ -1,5 +1,6 @@
 # Print which files lie around process $1, whose mount namespace is behind the prefix $2. Then words: `dump:DIR` is looked through
-# for what JVMs leave, `log:DIR` for logs. POSIX sh with real.sh, stat, ls, readlink. A line: what, descriptor, mode, time, size, path.
+# for what JVMs leave, `log:DIR` for logs. POSIX sh with real.sh, stat, ls, readlink. A line: what, mode, time, size, path; of what
+# it has open `fd`, descriptor, path, and in another line `at`, descriptor, mode, time, size.
 pid=$1
 prefix=$2
 shift 2
@@ -8,40 +9,56 @@ export LC_ALL
 say() { printf '%s\n' "$*"; }
 
 say "now $(date +%s 2>/dev/null || echo 0)"
-ls -l "/proc/$pid/fd" 2>/dev/null | while read -r line; do
-    case $line in *" -> /"*) ;; *) continue ;; esac
-    number=${line%% -> *}
-    number=${number##* }
-    path=${line#* -> }
-    case $path in
-    /dev/* | /proc/* | /sys/* | /memfd:*) continue ;;
-    esac
-    # A JVM may have ten thousand files open, and each stat takes a millisecond: only what may be known by its name.
-    case ${path%" (deleted)"} in
-    */hs_err_pid* | */replay_pid* | */javacore* | */core | */core.* | *.hprof | *.hprof.* | *.jfr | *.[lL][oO][gG]* | *_log | *.out | *.txt) ;;
-    *) continue ;;
-    esac
-    # A pipe has a reader already, from whom nothing may be taken.
-    [ -f "/proc/$pid/fd/$number" ] || continue
-    say "open $number $(stat -L -c '%f %Y %s' "/proc/$pid/fd/$number" 2>/dev/null || echo 0 0 0) $path"
-done
+# A JVM may have ten thousand files open, and each command takes a millisecond: one for five hundred, and only for what may be
+# known by its name.
+most=10000
+listed() {
+    [ $# -eq 0 ] || stat -L -c "at %n %f %Y %s" "$@" 2>/dev/null
+}
+cd "/proc/$pid/fd" 2>/dev/null && ls -l 2>/dev/null | {
+    seen=0
+    set --
+    while read -r line; do
+        case $line in *" -> /"*) ;; *) continue ;; esac
+        number=${line%% -> *}
+        number=${number##* }
+        path=${line#* -> }
+        case $path in
+        /dev/* | /proc/* | /sys/* | /memfd:*) continue ;;
+        esac
+        case ${path%" (deleted)"} in
+        */hs_err_pid* | */replay_pid* | */javacore* | */core | */core.* | *.hprof | *.hprof.* | *.jfr | *.[lL][oO][gG]* | *_log | *.out | *.txt) ;;
+        *) continue ;;
+        esac
+        # A pipe has a reader already, from whom nothing may be taken.
+        [ -f "$number" ] || continue
+        seen=$((seen + 1))
+        [ "$seen" -le "$most" ] || continue
+        say "fd $number $path"
+        set -- "$@" "$number"
+        [ $# -lt 500 ] || { listed "$@"; set --; }
+    done
+    listed "$@"
+    [ "$seen" -le "$most" ] || say "more $((seen - most))"
+}
+cd /
 for word; do
     dir=${word#*:}
     real "$dir" || continue
     dir=$prefix$real
     [ -d "$dir" ] || continue
     if ! { [ -r "$dir" ] && [ -x "$dir" ]; }; then
-        say "closed - 0 0 0 $real"
+        say "closed 0 0 0 $real"
         continue
     fi
     case $word in
     dump:*)
         # shellcheck disable=SC2046
-        stat -c "there - %f %Y %s %n" "$dir"/hs_err_pid* "$dir"/replay_pid* "$dir"/*.hprof "$dir"/*.hprof.* "$dir"/*.jfr "$dir"/core \
+        stat -c "there %f %Y %s %n" "$dir"/hs_err_pid* "$dir"/replay_pid* "$dir"/*.hprof "$dir"/*.hprof.* "$dir"/*.jfr "$dir"/core \
             "$dir"/core.* "$dir"/*gc*.log "$dir"/*gc*.log.* "$dir"/*GC*.log "$dir"/javacore* 2>/dev/null
         ;;
     log:*)
-        stat -c "log - %f %Y %s %n" "$dir"/*.log "$dir"/*_log "$dir"/*.txt "$dir"/*.out 2>/dev/null
+        stat -c "log %f %Y %s %n" "$dir"/*.log "$dir"/*_log "$dir"/*.txt "$dir"/*.out 2>/dev/null
         ;;
     esac
 done

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -39,14 +40,15 @@ def cpu_times(at: At) -> CpuTimes:
 
 @dataclass(frozen=True)
 class OfProc(Item):
-    """Files of /proc/PID, each under its name."""
+    """Files of /proc/PID, each under its name. `any_of`: not every machine has all of them."""
 
     files: tuple[str, ...] = ()
+    any_of: bool = False
 
     def take(self, at: At) -> Taken:
         argv = ["cat", *(f"/proc/{at.pid}/{name}" for name in self.files)]
         done = at.reach.host.run(argv, user=at.reach.user, timeout_s=self.timeout_s)
-        if not done.ok:
+        if not (done.ok or (self.any_of and done.stdout)):
             raise CommandRefused(f"{self.name} could not be read", why=done.complaint)
         return Taken(done.stdout)
 
@@ -62,4 +64,35 @@ KERNEL = (
     OfProc("status", "status.txt", Risk.LIGHT, 10.0, "the process, as the kernel sees it", ("status",)),
     OfProc("mounts", "mounts.txt", Risk.LIGHT, 10.0, "its mounts", ("mountinfo",)),
     Cgroup("cgroup", "cgroup.txt", Risk.LIGHT, 10.0, "quota, limits and use of its cgroups"),
+)
+
+
+@dataclass(frozen=True)
+class KernelThreads(Item):
+    """Needs no answer of the JVM; the kernel's stack of a thread is for root alone."""
+
+    def take(self, at: At) -> Taken:
+        text = run_script(at.reach, "threads.sh", (at.pid,), self.timeout_s)
+        return Taken(_NAME.sub(rb'\1"***"', text) if at.names else text)
+
+
+_NAME = re.compile(rb'^([0-9]+) ".*"(?= state )', re.MULTILINE)
+# Of a JVM that stands still, instead of thread dumps.
+STANDING = (
+    KernelThreads(
+        "kernel threads",
+        "threads-kernel.txt",
+        Risk.LIGHT,
+        20.0,
+        "each thread by the kernel: state, CPU time, where it waits",
+    ),
+    OfProc(
+        "sockets",
+        "sockets.txt",
+        Risk.LIGHT,
+        10.0,
+        "its connections, as /proc/net/tcp and tcp6 have them",
+        ("net/sockstat", "net/tcp", "net/tcp6"),
+        any_of=True,
+    ),
 )

@@ -36,9 +36,7 @@ class Log(Item):
         found, reach = self.found, self.reach
         path = found.path if found.descriptor is None else f"/proc/{at.pid}/fd/{found.descriptor}"
         data = run_script(reach, "tail.sh", (reach.prefix, path, str(self.most_bytes)), self.timeout_s)
-        cut = found.size_bytes > self.most_bytes
-        part = f"the last {size(len(data))} of {size(found.size_bytes)}: " if cut else ""
-        return Taken(_from_a_line(data) if cut else data, f"{part}{found.path}")
+        return end_of_log(data, self.most_bytes, found)
 
 
 def _from_a_line(data: bytes) -> bytes:
@@ -52,14 +50,18 @@ class ContainerLog(Item):
     most_bytes: int = 0
 
     def take(self, at: At) -> Taken:
-        place = at.scene.place
-        assert isinstance(place, ContainerPlace)
-        if not place.facts.log_kept:
-            raise NotTaken(f"the log driver {place.facts.log_driver} can't be read back, and no copy is kept")
-        data = end_of(place.engine.log_end(place.facts.id, _LINES), self.most_bytes + 1)
-        cut = len(data) > self.most_bytes
-        part = f"the last {size(self.most_bytes)} of it" if cut else f"its last {_LINES:,} lines at most"
-        return Taken(_from_a_line(data[-self.most_bytes :]) if cut else data, part)
+        assert isinstance(at.scene.place, ContainerPlace)
+        return container_log_of(at.scene.place, self.most_bytes)
+
+
+def container_log_of(place: ContainerPlace, most_bytes: int) -> Taken:
+    """The end of its log, by its engine, which tells it of a container that stands still or has ended too."""
+    if not place.facts.log_kept:
+        raise NotTaken(f"the log driver {place.facts.log_driver} can't be read back, and no copy is kept")
+    data = end_of(place.engine.log_end(place.facts.id, _LINES), most_bytes + 1)
+    cut = len(data) > most_bytes
+    part = f"the last {size(most_bytes)} of it" if cut else f"its last {_LINES:,} lines at most"
+    return Taken(_from_a_line(data[-most_bytes:]) if cut else data, part)
 
 
 def end_of(pieces: Iterable[bytes], most_bytes: int) -> bytes:
@@ -76,15 +78,27 @@ def end_of(pieces: Iterable[bytes], most_bytes: int) -> bytes:
 
 def log_items(found: Sequence[Found], reach: Reach, most_bytes: int, *, of: str) -> list[Item]:
     """An item for each log that was written to within a day or is open; a dozen at most, the last written first."""
-    taken: set[str] = set()
     fresh = [one for one in found if one.descriptor is not None or one.age_s <= _DAY_S]
-    named = [
-        (one, _free_name(_PLAIN.sub("_", one.name)[-_NAME_CHARACTERS:], taken)) for one in fresh[:_MOST_FILES]
-    ]
     return [
         Log(f"{of} log {name}", f"logs/{of}-{name}", Risk.LIGHT, _TIMEOUT_S, one.path, one, reach, most_bytes)
-        for one, name in named
+        for one, name in named_logs(fresh)
     ]
+
+
+def named_logs(found: Sequence[Found]) -> list[tuple[Found, str]]:
+    """The first dozen, each with a name that no other has."""
+    taken: set[str] = set()
+    return [
+        (one, _free_name(_PLAIN.sub("_", one.name)[-_NAME_CHARACTERS:], taken)) for one in found[:_MOST_FILES]
+    ]
+
+
+def end_of_log(data: bytes, most_bytes: int, found: Found) -> Taken:
+    """The last bytes of a log, from the beginning of a line where something is before them."""
+    cut = len(data) > most_bytes or found.size_bytes > most_bytes
+    data = data[-most_bytes:] if most_bytes else b""
+    part = f"the last {size(len(data))} of {size(found.size_bytes)}: " if cut else ""
+    return Taken(_from_a_line(data) if cut else data, f"{part}{found.path}")
 
 
 def _free_name(name: str, taken: set[str]) -> str:

@@ -25,3 +25,14 @@ real() {
         esac
     done
 }
+# Opens $1 behind $prefix as descriptor 3, if what was opened has that path and no other: a directory on the way may have
+# become a link since it was looked at.
+open_real() {
+    root=
+    [ -z "$prefix" ] || root=$(readlink "$prefix") || root=$prefix
+    [ -f "$prefix$1" ] || { echo "it is no regular file" >&2; return 1; }
+    exec 3<"$prefix$1"
+    name=$(readlink /proc/self/fd/3) && [ "${name%" (deleted)"}" = "${root%/}$1" ] && return 0
+    echo "it was exchanged while it was opened" >&2
+    return 1
+}

@@ -2,8 +2,14 @@
 prefix=$1
 bytes=$3
 case $2 in
-/proc/*) real=$2 prefix= ;;
-*) real "$2" || exit 1 ;;
+/proc/*)
+    # The link of a descriptor leads to what the process has open, whatever its name.
+    [ -f "$2" ] || { echo "it is no regular file" >&2; exit 1; }
+    exec 3<"$2"
+    ;;
+*)
+    real "$2" || exit 1
+    open_real "$real" || exit 1
+    ;;
 esac
-[ -f "$prefix$real" ] || { echo "it is no regular file" >&2; exit 1; }
-tail -c "$bytes" "$prefix$real"
+tail -c "$bytes" <&3

@@ -5,18 +5,21 @@ from __future__ import annotations
 import hashlib
 import os
 import tarfile
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import IO
 
 from jvmdiag.errors import OutputExists
 from jvmdiag.model import CommandRecord, Forecast, LeftBehind, Pause
 from jvmdiag.transfer.codec import Codec
-from jvmdiag.transfer.document import write_document
+from jvmdiag.transfer.document import document_bytes
 from jvmdiag.transfer.manifest import JvmFacts, Tool
 from jvmdiag.transfer.pump import Pumped, pump
+from jvmdiag.transfer.seal import Seal
 from jvmdiag.transfer.sink import PARTIAL_SUFFIX, PartialFile, not_writable, private_directory, sync_directory
+from jvmdiag.transfer.whole import write_whole
 
 SCHEMA = "jvmdiag.snapshot/1"
 MANIFEST = "manifest.json"
@@ -45,6 +48,8 @@ class BundledItem:
     pause: Pause | None = None
     forecast: Forecast | None = None
     note: str = ""
+    beside: str = ""
+    """The name of its file beside the archive, where it is not in it: of a heap dump that is encrypted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +62,7 @@ class Bundle:
     schema: str = SCHEMA
     target: str
     host_key_checked: bool | None = None
-    jvm: JvmFacts
+    jvm: JvmFacts | None
     risk: str
     redacted: bool = False
     interrupted: bool = False
@@ -83,12 +88,19 @@ class Stored:
     size_bytes: int
     sha256: str
 
+    @classmethod
+    def of(cls, data: bytes) -> Stored:
+        return cls(len(data), hashlib.sha256(data).hexdigest())
+
 
 class Folder:
     """DIRECTORY/NAME in the making, 0700, its files 0600 from the first byte: NAME.partial until `commit`.
 
     Raises OutputExists where either is there already, NotWritable where it cannot be made.
     """
+
+    seal: Seal | None = None
+    """For whom what others write into it is encrypted."""
 
     def __init__(self, directory: Path, name: str) -> None:
         private_directory(directory)
@@ -104,18 +116,29 @@ class Folder:
         except OSError as error:
             raise not_writable(directory, error) from None
 
+    @property
+    def for_heap_dump(self) -> Path:
+        """The directory that a heap dump is taken into."""
+        return self.path
+
     def write(self, file: str, data: bytes) -> Stored:
         """Store `data` as `file`, whole or not at all; replaces an older one. Raises RoomError."""
+        self._put(file, data)
+        return Stored.of(data)
+
+    def _put(self, file: str, data: bytes) -> None:
         place = self.path / file
         private_directory(place.parent)
-        with PartialFile(place.parent, f".{place.name}.{os.getpid()}") as sink:
-            sink.write(data)
-            sink.replace(place)
-        return Stored(len(data), hashlib.sha256(data).hexdigest())
+        write_whole(place, data)
 
     def write_manifest(self, bundle: Bundle) -> None:
         """Replaces an older one. Raises RoomError."""
-        write_document(self.path / MANIFEST, asdict(bundle))
+        self.write(MANIFEST, document_bytes(asdict(bundle)))
+
+    def stand(self, bundle: Bundle) -> None:
+        """Let what is there be found by its name, whatever happens from now on. Raises RoomError."""
+        if self.path != self.final:
+            self.commit()
 
     def commit(self) -> Path:
         """Take the final name, and return it."""
@@ -137,23 +160,43 @@ class Folder:
 
 def write_archive(folder: Path, bundle: Bundle) -> tuple[Path, Pumped]:
     """FOLDER.tar.gz beside the folder, 0600: the manifest first, then every file of it. Raises RoomError."""
-    files = [MANIFEST, *(item.file for item in bundle.items if item.status == TAKEN)]
+    members = (_member_of(folder, file) for file in files_of(bundle))
     with PartialFile(folder.parent, folder.name + ARCHIVE_SUFFIX) as sink:
-        pumped = pump(_tar(folder, files), sink, Codec.GZIP, walk=None, advance=lambda _: None)
+        pumped = pump(tar_of(folder.name, members), sink, Codec.GZIP, walk=None, advance=lambda _: None)
         return sink.commit(), pumped
 
 
-def _tar(folder: Path, files: list[str]) -> Iterator[bytes]:
-    for file in files:
-        with (folder / file).open("rb") as opened:
-            status = os.fstat(opened.fileno())
-            head = tarfile.TarInfo(f"{folder.name}/{file}")
-            head.size, head.mtime, head.mode = status.st_size, int(status.st_mtime), 0o600
+def files_of(bundle: Bundle) -> tuple[str, ...]:
+    """The manifest, and each file that was taken into the folder."""
+    return (MANIFEST, *(item.file for item in bundle.items if item.status == TAKEN and item.file))
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file of an archive: its name, its size and time, and how it is read from its beginning."""
+
+    file: str
+    size_bytes: int
+    changed_s: float
+    open: Callable[[], AbstractContextManager[IO[bytes]]]
+
+
+def _member_of(folder: Path, file: str) -> Member:
+    status = (folder / file).stat()
+    return Member(file, status.st_size, status.st_mtime, lambda: (folder / file).open("rb"))
+
+
+def tar_of(folder: str, members: Iterable[Member]) -> Iterator[bytes]:
+    """The archive that unpacks to a folder of that name."""
+    for member in members:
+        with member.open() as opened:
+            head = tarfile.TarInfo(f"{folder}/{member.file}")
+            head.size, head.mtime, head.mode = member.size_bytes, int(member.changed_s), 0o600
             yield head.tobuf(tarfile.PAX_FORMAT)
-            left = status.st_size
+            left = member.size_bytes
             while left and (data := opened.read(min(left, _READ_BYTES))):
                 left -= len(data)
                 yield data
             # A file that was cut meanwhile: its sum tells.
-            yield bytes(left + -status.st_size % tarfile.BLOCKSIZE)
+            yield bytes(left + -member.size_bytes % tarfile.BLOCKSIZE)
     yield bytes(2 * tarfile.BLOCKSIZE)

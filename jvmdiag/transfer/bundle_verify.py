@@ -38,27 +38,48 @@ def is_bundle(place: Path) -> bool:
     return first is not None and first.name.partition("/")[2] == MANIFEST
 
 
-def bundle_witnesses(place: Path, advance: Callable[[int], None]) -> tuple[int, tuple[Witness, ...]]:
+def bundle_witnesses(
+    place: Path, advance: Callable[[int], None], packed: IO[bytes] | None = None
+) -> tuple[int, tuple[Witness, ...]]:
     """How many bytes were read, and a witness for each file that its manifest says was taken.
 
-    `advance` hears of the bytes. Raises NotADump where there is no such manifest, NoSuchFile where nothing can be read.
+    `advance` hears of the bytes. `packed` is what is read for the archive, where that is encrypted. Raises NotADump
+    where there is no such manifest, NoSuchFile where nothing can be read.
     """
-    bundle, sums, fault = _of_folder(place, advance) if place.is_dir() else _of_archive(place, advance)
-    witnesses = [_compared(item, sums.get(item.file)) for item in bundle.items if item.status == TAKEN]
+    if place.is_dir():
+        bundle, sums, fault = _of_folder(place, advance)
+    elif packed is not None:
+        bundle, sums, fault = _of_archive(place, packed, advance)
+    else:
+        with place.open("rb") as file:
+            bundle, sums, fault = _of_archive(place, file, advance)
+    taken = [item for item in bundle.items if item.status == TAKEN]
+    sums |= {item.beside: found for item in taken if item.beside and (found := _beside(place, item, advance))}
+    witnesses = [_compared(item, sums.get(item.beside or item.file)) for item in taken]
     if fault:
         witnesses.append(Witness("archive", False, f"it does not unpack to its end: {fault}"))
     return sum(size for size, _ in sums.values()), tuple(witnesses)
 
 
 def _compared(item: BundledItem, found: Sum | None) -> Witness:
+    name = item.beside or item.file
     if found is None:
-        return Witness(item.file, False, "it is not there, and the manifest says that it was taken")
+        return Witness(name, False, "it is not there, and the manifest says that it was taken")
     size_bytes, sha256 = found
     if size_bytes != item.size_bytes:
-        return Witness(item.file, False, f"{size_bytes:,} bytes, and the manifest says {item.size_bytes:,}")
+        return Witness(name, False, f"{size_bytes:,} bytes, and the manifest says {item.size_bytes:,}")
     if sha256 != item.sha256:
-        return Witness(item.file, False, f"sha256 is {sha256}, and the manifest says {item.sha256}")
-    return Witness(item.file, True, f"{size_bytes:,} bytes, sha256 {sha256}")
+        return Witness(name, False, f"sha256 is {sha256}, and the manifest says {item.sha256}")
+    return Witness(name, True, f"{size_bytes:,} bytes, sha256 {sha256}")
+
+
+def _beside(place: Path, item: BundledItem, advance: Callable[[int], None]) -> Sum | None:
+    """Of a file that stands beside the archive, by its name alone."""
+    file = place.parent / item.beside
+    if file.name != item.beside or file.is_symlink() or not file.is_file():
+        return None
+    with file.open("rb") as opened:
+        return _summed(opened, advance)
 
 
 def _of_folder(place: Path, advance: Callable[[int], None]) -> tuple[Bundle, dict[str, Sum], str]:
@@ -79,12 +100,17 @@ def _is_within(place: Path, file: str) -> bool:
     return bool(parts) and not links and ".." not in parts and not Path(file).is_absolute()
 
 
-def _of_archive(place: Path, advance: Callable[[int], None]) -> tuple[Bundle, dict[str, Sum], str]:
+def _of_archive(
+    place: Path, packed: IO[bytes], advance: Callable[[int], None]
+) -> tuple[Bundle, dict[str, Sum], str]:
     """The last value says why it could not be unpacked to its end; empty where it could."""
     sums: dict[str, Sum] = {}
     bundle: Bundle | None = None
     try:
-        with _Unpacked(place) as unpacked, tarfile.open(fileobj=unpacked, mode="r|") as tar:
+        with (
+            _Unpacked(fileobj=packed, mode="rb") as unpacked,
+            tarfile.open(fileobj=unpacked, mode="r|") as tar,
+        ):
             for name, opened in _files(tar):
                 if name == MANIFEST and bundle is None:
                     text = opened.read(_MANIFEST_BYTES)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import types
 import typing
 from collections.abc import Mapping
@@ -12,43 +11,45 @@ from pathlib import Path
 from typing import Any, TypeVar, Union
 
 from jvmdiag.errors import NoSuchFile, NotADump
-from jvmdiag.transfer.sink import PartialFile
+from jvmdiag.transfer.whole import write_whole
 
 # A document is some KiB; what is larger than this is something else.
-_MAX_BYTES = 16 << 20
+MAX_BYTES = 16 << 20
 T = TypeVar("T")
 
 
 def write_document(path: str | Path, document: Mapping[str, Any]) -> None:
     """Replaces an older one. Raises LocalDiskFull, NotWritable."""
+    write_whole(Path(path), document_bytes(document))
+
+
+def document_bytes(document: Mapping[str, Any]) -> bytes:
+    """What stands in its file."""
     text = json.dumps(document, indent=2, ensure_ascii=False)
-    final = Path(path)
-    # A name of its own: a leftover of a killed run must not be in the way of saying what happened.
-    with PartialFile(final.parent, f".{final.name}.{os.getpid()}") as file:
-        file.write(text.encode("utf-8", "backslashreplace") + b"\n")
-        file.replace(final)
+    return text.encode("utf-8", "backslashreplace") + b"\n"
 
 
-def read_document(
-    path: str | Path, kind: type[T], schema: str, *, what: str, advice: str, strict: bool = False
-) -> T:
-    """The document at `path` as a `kind`; fields of newer versions are ignored, but not where it is `strict`.
+def read_document(path: str | Path, kind: type[T], schema: str, *, what: str, advice: str) -> T:
+    """The document at `path` as a `kind`; fields of newer versions are ignored.
 
     Raises NotADump, saying what is wrong with it as a `what`, and NoSuchFile where it can't be read.
     """
     place = Path(path)
     try:
         with place.open("rb") as file:
-            text = file.read(_MAX_BYTES)
+            text = file.read(MAX_BYTES)
     except OSError as error:
         raise NoSuchFile(f"can't read {place}", why=(error.strerror or str(error)).lower()) from None
-    return parse_document(text, kind, schema, str(place), what, advice=advice, strict=strict)
+    return parse_document(text, kind, schema, str(place), what, advice=advice)
 
 
 def parse_document(
     text: bytes, kind: type[T], schema: str, place: str, what: str, *, advice: str, strict: bool = False
 ) -> T:
-    """The same of a document that was read from `place`. Raises NotADump."""
+    """The same of a document that was read from `place`; where it is `strict`, no field of a newer version is ignored.
+
+    Raises NotADump.
+    """
     try:
         document = json.loads(text)
         if not isinstance(document, dict) or document.get("schema") != schema:

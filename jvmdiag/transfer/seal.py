@@ -93,6 +93,17 @@ def sealed(inner: Compressor, seal: Seal | None) -> Compressor:
     return _Sealer(inner, seal) if seal else inner
 
 
+def sealed_bytes(data: bytes, seal: Seal) -> bytes:
+    """One age file of `data`."""
+    return bytes(_pyrage().encrypt(data, [_recipient(one) for one in seal.recipients]))
+
+
+def fresh_key() -> tuple[Any, str]:
+    """A key of this process, for `opened`, and its recipient."""
+    key = _pyrage().x25519.Identity.generate()
+    return key, str(key.to_public())
+
+
 class _Sealer:
     """pyrage pulls what it encrypts, so it does in a thread of its own, from a pipe: that bounds what is under way.
 

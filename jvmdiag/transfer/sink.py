@@ -149,9 +149,7 @@ class PartialFile:
             os.close(fd)
 
     def _mapped(self, error: OSError) -> JvmdiagError:
-        if error.errno in _FULL:
-            return _full(self.partial, error, self.size_bytes)
-        return not_writable(self.path.parent, error)
+        return no_room(self.path, error, self.size_bytes)
 
 
 def _lock(fd: int) -> bool:
@@ -233,11 +231,14 @@ def not_writable(directory: Path, error: OSError) -> NotWritable:
     )
 
 
-def _full(partial: Path, error: OSError, written_bytes: int) -> LocalDiskFull:
+def no_room(path: Path, error: OSError, written_bytes: int) -> JvmdiagError:
+    """Why `path` could not be written, as LocalDiskFull or NotWritable."""
+    if error.errno not in _FULL:
+        return not_writable(path.parent, error)
     return LocalDiskFull(
-        f"this machine has no room for {partial.with_name(partial.name.removesuffix(PARTIAL_SUFFIX))}",
+        f"this machine has no room for {path}",
         why=f"{_FULL[error.errno or 0]}, after {written_bytes:,} bytes were written",
-        advice=(f"make room (df -h {shlex.quote(str(partial.parent))}) or choose another directory with -o",),
+        advice=(f"make room (df -h {shlex.quote(str(path.parent))}) or choose another directory with -o",),
     )
 
 

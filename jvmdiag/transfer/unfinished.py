@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -10,13 +11,14 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from jvmdiag.errors import BadRequest, NotADump
-from jvmdiag.transfer.document import read_document, write_document
+from jvmdiag.errors import BadRequest, NoSuchFile, NotADump
+from jvmdiag.transfer.document import MAX_BYTES, parse_document, write_document
 from jvmdiag.transfer.manifest import Manifest
 from jvmdiag.transfer.sink import PARTIAL_SUFFIX
 
 SCHEMA = "jvmdiag.unfinished/1"
 _SUFFIX = f"{PARTIAL_SUFFIX}.journal"
+_NOT_MINE = "it, or what it is about, belongs to somebody else, or is a link"
 SCRATCH = re.compile(r"/(?:.*/)?\.jvmdiag-[0-9a-f]{12}\.hprof", re.DOTALL)
 """The name of a dump while it is on the target (impact.disk.scratch_path)."""
 
@@ -60,8 +62,9 @@ def read_unfinished(path: Path) -> Unfinished:
     What it says is done on the target, so it is believed only where nobody else can have written it.
     """
     advice = "go on with it as the user, and by the version, that began it"
-    unfinished = read_document(
-        path, Unfinished, SCHEMA, what="journal of jvmdiag", advice=advice, strict=True
+    text = _own_text(path, advice)
+    unfinished = parse_document(
+        text, Unfinished, SCHEMA, str(path), "journal of jvmdiag", advice=advice, strict=True
     )
     name = unfinished.manifest.file
     partial = path.with_name(path.name.removesuffix(".journal"))
@@ -69,11 +72,26 @@ def read_unfinished(path: Path) -> Unfinished:
         why = f"it is of another file, {name!r}"
     elif not SCRATCH.fullmatch(unfinished.path) or ".." in unfinished.path.split("/"):
         why = f"{unfinished.path!r} is no path that jvmdiag lets a JVM write to"
-    elif not all(_is_mine(one) for one in (path, partial)):
-        why = "it, or what it is about, belongs to somebody else, or is a link"
+    elif not _is_mine(partial):
+        why = _NOT_MINE
     else:
         return unfinished
     raise NotADump(f"{path} is not to be believed", why=why, advice=advice)
+
+
+def _own_text(path: Path, advice: str) -> bytes:
+    """Of the file that was looked at, whatever has its name a moment later. Raises NotADump, NoSuchFile."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise NotADump(f"{path} is not to be believed", why=_NOT_MINE, advice=advice) from None
+        raise NoSuchFile(f"can't read {path}", why=(error.strerror or str(error)).lower()) from None
+    with os.fdopen(fd, "rb") as file:
+        status = os.fstat(fd)
+        if status.st_uid != os.geteuid() or not stat.S_ISREG(status.st_mode):
+            raise NotADump(f"{path} is not to be believed", why=_NOT_MINE, advice=advice)
+        return file.read(MAX_BYTES)
 
 
 def _is_mine(path: Path) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, cast
 
 from jvmdiag.errors import IntegrityError, NoSuchFile, NotADump
 from jvmdiag.model import Witness
+from jvmdiag.transfer.bundle_sealed import SEALED_SUFFIX
 from jvmdiag.transfer.bundle_verify import SNAPSHOT, bundle_witnesses, is_bundle
 from jvmdiag.transfer.codec import Codec, codec_of, raw_blocks
 from jvmdiag.transfer.hprof import StructureWalk
@@ -59,6 +60,8 @@ def verify_file(
             return _verify_bundle(place, advance)
         stored_bytes = regular_size(place)
         with place.open("rb", buffering=0) as file:
+            if keys and _is_sealed_bundle(place):
+                return _verify_sealed_bundle(place, cast(BinaryIO, file), stored_bytes, advance, keys)
             return _verify(place, cast(BinaryIO, file), stored_bytes, advance, keys)
     except OSError as error:
         raise unreadable(place, error) from None
@@ -70,6 +73,38 @@ def _verify_bundle(place: Path, advance: Callable[[int], None]) -> Verdict:
     stored_bytes = read_bytes if place.is_dir() else place.stat().st_size
     ok = bool(witnesses) and all(witness.agrees for witness in witnesses)
     return Verdict(str(place), ok, SNAPSHOT, codec, read_bytes, stored_bytes, witnesses)
+
+
+def _is_sealed_bundle(place: Path) -> bool:
+    """By its name; an archive that was fetched has a manifest beside it that says so."""
+    if not place.name.endswith(SEALED_SUFFIX):
+        return False
+    manifest, illegible = _manifest_of(place)
+    return illegible is None and (manifest is None or manifest.kind == SNAPSHOT)
+
+
+def _verify_sealed_bundle(
+    place: Path, file: BinaryIO, stored_bytes: int, advance: Callable[[int], None], keys: tuple[Any, ...]
+) -> Verdict:
+    """Every file of it, and the archive itself as it is stored."""
+    manifest, _ = _manifest_of(place)
+    tapped = Tapped(file, lambda _: None, hashlib.sha256())
+    read_bytes = 0
+    witnesses: tuple[Witness, ...]
+    try:
+        with opened(cast(BinaryIO, tapped), keys, str(place)) as plain:
+            read_bytes, witnesses = bundle_witnesses(place, advance, plain)
+            while plain.read(_READ_BYTES):
+                pass
+        witnesses = (Witness("age", True, "every block of it is authentic"), *witnesses)
+    except IntegrityError as error:
+        witnesses = (Witness("age", False, str(error)),)
+    tapped.drain()
+    if manifest is not None:
+        stored = (manifest.stored_bytes, stored_bytes, manifest.stored_sha256, tapped.sha256)
+        witnesses = (*witnesses, _compared("stored", *stored))
+    ok = all(witness.agrees for witness in witnesses)
+    return Verdict(str(place), ok, SNAPSHOT, Codec.GZIP, read_bytes, stored_bytes, witnesses)
 
 
 def regular_size(place: Path) -> int:

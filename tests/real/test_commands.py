@@ -16,7 +16,12 @@ import docker
 import pytest
 from docker.models.containers import Container
 
-from tests.real.containers import left_behind, snapshot
+from jvmdiag.collect.fetch import fetch_file
+from jvmdiag.collect.job import Job, Journal, Progress
+from jvmdiag.errors import TransferCut
+from jvmdiag.model import CommandRecord
+from jvmdiag.target import DockerTarget
+from tests.real.containers import SshHost, home_of, left_behind, snapshot
 from tests.real.fixtures import RunContainer, cases
 from tests.real.images import Images, load
 from tests.real.jvmdiag import jvmdiag
@@ -157,6 +162,43 @@ def test_fetch_brings_a_file_and_removes_it_on_demand(run_container: RunContaine
     again = jvmdiag("fetch", str(container.name), "/tmp/a log", "--remove", "-o", str(out), home=tmp_path)
     assert again.exit_code == 0, again.err
     assert container.exec_run(["test", "-e", "/tmp/a log"]).exit_code == 1
+
+
+def test_a_link_that_is_made_after_the_look_leads_nobody_to_a_file_of_the_host(
+    run_container: RunContainer, tmp_path: Path
+) -> None:
+    container = run_container("jvm17")
+    (secret := tmp_path / "of the host").write_text("for root alone")
+    container.exec_run(["sh", "-c", "echo logged >/tmp/app.log"])
+    linked: list[CommandRecord] = []
+
+    def exchange(record: CommandRecord) -> None:
+        """As whoever writes the log can, at the moment it was looked at."""
+        if "/tmp/app.log" in record.argv and not linked:
+            linked.append(record)
+            container.exec_run(["ln", "-sf", str(secret), "/tmp/app.log"])
+
+    job = Job(DockerTarget(str(container.name)), output=tmp_path / "out")
+    with pytest.raises(TransferCut, match="by now"):
+        fetch_file(job, "/tmp/app.log", Journal(exchange), Progress(), remove=False)
+    # From the host's view that link leads to what is there.
+    assert (
+        linked
+        and Path(f"/proc/{container.attrs['State']['Pid']}/root/tmp/app.log").read_text() == "for root alone"
+    )
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_with_sudo_a_link_is_told_and_not_followed(ssh_jre: SshHost, tmp_path: Path) -> None:
+    home = home_of(ssh_jre, tmp_path)
+    ssh_jre.container.exec_run(["ln", "-sf", "/etc/shadow", "/tmp/app.log"], user="tomcat")
+    run = jvmdiag(
+        "fetch", ssh_jre.target("ops"), "--sudo", "/tmp/app.log", "-o", str(tmp_path / "out"), home=home
+    )
+    ssh_jre.container.exec_run(["rm", "/tmp/app.log"])
+    assert run.exit_code == 63, run.err
+    assert "behind a link" in run.err and "/etc/shadow" in run.err
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_a_dry_run_of_fetch_takes_and_removes_nothing(run_container: RunContainer, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import stat
 import subprocess
 import sys
 import tarfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +27,7 @@ from tests.real.containers import SshHost, home_of, left_behind, published_port,
 from tests.real.fixtures import RunContainer, cases
 from tests.real.images import load
 from tests.real.jvmdiag import Run, Running, jvmdiag
+from tests.real.test_encrypt import new_key
 from tests.unit.report.test_snapshot import EVIL, a_digest, a_whole
 
 Shared = Callable[[str], Container]
@@ -218,9 +221,19 @@ def test_whoever_may_see_little_is_told_what(ssh_jre: SshHost, tmp_path: Path) -
 
 def test_over_ssh_with_sudo_it_is_all_there(ssh_jre: SshHost, tmp_path: Path) -> None:
     home = home_of(ssh_jre, tmp_path)
+    of_root = "echo >/tmp/hs_err_pid6.log; chmod 600 /tmp/hs_err_pid6.log; echo >/tmp/hs_err_pid5.log"
+    ssh_jre.container.exec_run(["sh", "-c", of_root], user="0:0")
     before = snapshot(ssh_jre.container)
-    folder, manifest = take(ssh_jre.target("ops"), "--sudo", *QUICKLY, home=home)
-    assert left_behind(ssh_jre.container, before) == []
+    options = ("--sudo", "--fetch-found", *QUICKLY)
+    try:
+        folder, manifest = take(ssh_jre.target("ops"), *options, home=home, exit_code=65)
+        assert left_behind(ssh_jre.container, before) == []
+    finally:
+        ssh_jre.container.exec_run(["sh", "-c", "rm /tmp/hs_err_pid*"], user="0:0")
+    # What the JVM's user may read, and no more: it is that user who may have made them.
+    assert names(manifest, "failed") == {"/tmp/hs_err_pid6.log"}
+    assert "not for this user to read" in why(manifest, "/tmp/hs_err_pid6.log")
+    assert "/tmp/hs_err_pid5.log" in taken(manifest)
     assert {"thread dump 3", "histogram", "mounts", "thread cpu"} <= taken(manifest)
     assert any(path.name.startswith("tomcat-catalina") for path in (folder / "logs").iterdir())
 
@@ -287,6 +300,104 @@ def test_what_lies_there_is_fetched_on_request_and_a_heap_dump_is_not_taken_unas
     assert (folder / "found/hs_err_pid3.log.gz").is_file()
     assert "heap dump" in names(manifest, "skipped")
     assert "nobody is there to confirm it; add --yes" in why(manifest, "heap dump")
+
+
+def plain_files(folder: Path, secret: str) -> Callable[[], set[str]]:
+    """Looks again and again at every file there, until it is called: those that held `secret` at any time."""
+    found: set[str] = set()
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.is_set():
+            for path in folder.rglob("*"):
+                with contextlib.suppress(OSError):
+                    if path.is_file() and secret.encode() in path.read_bytes():
+                        found.add(path.name)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+
+    def end() -> set[str]:
+        over.set()
+        thread.join()
+        look_once = {path for path in folder.rglob("*") if path.is_file()}
+        return found | {path.name for path in look_once if secret.encode() in path.read_bytes()}
+
+    return end
+
+
+def test_an_encrypted_one_is_never_plain_here_and_opened_by_age_and_tar(
+    run_container: RunContainer, tmp_path: Path
+) -> None:
+    container = run_container("jvm17", command=load("--megabytes", "60"))
+    planted = f"echo {SECRET} >/tmp/hs_err_pid7.log; echo {SECRET} >/proc/1/fd/1"
+    assert container.exec_run(["sh", "-c", planted])[0] == 0
+    key, out = new_key(tmp_path / "key.txt"), tmp_path / "out"
+    before = snapshot(container)
+    out.mkdir()
+    plain = plain_files(out, SECRET)
+    options = ("--encrypt-to", key.recipient, "--fetch-found", "--heap", "--yes", "--json", *QUICKLY)
+    run = jvmdiag("snapshot", str(container.name), "-o", str(out), *options, home=tmp_path)
+    assert plain() == set()
+    assert run.exit_code == 0, run.err
+    assert left_behind(container, before) == []
+    assert run.document["folder"] is None
+    archive = Path(run.document["archive"])
+    heap = next(item["beside"] for item in run.document["items"] if item["name"] == "heap dump")
+    beside = {f"{archive.name}.manifest.json", heap, f"{heap}.manifest.json"}
+    assert {path.name for path in out.iterdir()} == {archive.name, *beside}
+    assert archive.name.endswith(".tar.gz.age") and stat.S_IMODE(archive.stat().st_mode) == 0o600
+    # What can be pasted, as nobody here can open the one in the archive.
+    assert "# Snapshot of docker://" in run.err
+
+    with subprocess.Popen(["age", "-d", "-i", key.file, archive], stdout=subprocess.PIPE) as age:
+        subprocess.run(["tar", "xz", "-C", tmp_path], stdin=age.stdout, check=True)
+    assert age.returncode == 0
+    folder = tmp_path / archive.name.removesuffix(".tar.gz.age")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert (folder / "found/hs_err_pid7.log").read_text() == f"{SECRET}\n"
+    assert SECRET in (folder / "logs/container.log").read_text()
+    assert (folder / "index.html").is_file() and "thread dump 3" in taken(manifest)
+
+    for place in (archive, out / heap):
+        assert jvmdiag("verify", str(place), home=tmp_path).exit_code == 0
+    verified = jvmdiag("verify", str(archive), "--identity", str(key.file), "--json", home=tmp_path)
+    assert verified.exit_code == 0, verified.err
+    # Each item, what is beside it, age, and the archive's own manifest.
+    assert len(verified.document["files"][0]["witnesses"]) == len(taken(manifest)) + 2
+    (out / heap).write_bytes(b"other")
+    cut = jvmdiag("verify", str(archive), "--identity", str(key.file), home=tmp_path)
+    assert cut.exit_code == 62 and heap in cut.out
+
+
+def test_of_an_encrypted_one_that_is_killed_the_recipients_open_what_was_taken(
+    shared: Shared, tmp_path: Path
+) -> None:
+    container = shared("jvm17")
+    key, out = new_key(tmp_path / "key.txt"), tmp_path / "out"
+    words = (str(container.name), "--encrypt-to", key.recipient, "-o", str(out), "--interval", "5")
+    running = Running("snapshot", *words, home=tmp_path)
+    until_it_says(running, "thread dump 1")
+    running.signal(signal.SIGKILL)
+    running.process.communicate()
+    [folder] = out.iterdir()
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert files and all(path.suffix == ".age" for path in files)
+    assert not [path for path in files if b"Full thread dump" in path.read_bytes()]
+    text = subprocess.run(
+        ["age", "-d", "-i", key.file, folder / "thread-dump-1.txt.age"], check=True, capture_output=True
+    ).stdout
+    assert b"Full thread dump" in text
+
+    look = jvmdiag("sweep", "--dry-run", "--json", home=tmp_path)
+    assert look.exit_code == 74, look.err
+    [one] = [one for each in look.document["targets"] for one in each["found"] if one["state"] == "evidence"]
+    assert one["where"] == str(folder) and "encrypted" in one["note"]
+    assert jvmdiag("sweep", "--yes", home=tmp_path).exit_code == 74
+    assert folder.is_dir()
+    assert jvmdiag("sweep", "--yes", "--whole", home=tmp_path).exit_code == 0
+    assert list(out.iterdir()) == []
+    assert jvmdiag("sweep", home=tmp_path).out == "no run left a record\n"
 
 
 @pytest.mark.skipif(

@@ -29,6 +29,8 @@ from tests.real.local_jvm import start, unpack
 from tests.real.piping import all_pids, readers, the_reader
 from tests.real.sshd import Sshd
 from tests.real.terminal import on_a_terminal, read_until
+from tests.real.test_encrypt import new_key
+from tests.real.test_snapshot import until_it_says
 
 BIG = load("--megabytes", "300", java=("-Xmx900m",))
 THEIRS = "/tmp/java_pid1.hprof"
@@ -535,3 +537,76 @@ def test_the_record_is_private(run_container: RunContainer, tmp_path: Path) -> N
     # One is of the attach, which names no file here.
     partials = {json.loads(path.read_text())["partial"] for path in paths}
     assert partials == {"", str(tmp_path / "out" / final_names(tmp_path / "out")[0])}
+
+
+def killed_snapshot(home: Path, target: str, said: str, *options: str) -> Path:
+    """A snapshot that was killed when it had said so; the folder that it left here."""
+    out = home / "out"
+    running = Running("snapshot", target, "-o", str(out), *options, home=home)
+    until_it_says(running, said)
+    running.signal(signal.SIGKILL)
+    running.process.communicate()
+    [folder] = [path for path in out.iterdir() if path.is_dir()]
+    return folder
+
+
+@pytest.mark.parametrize("said", cases("thread dump 1", long=("files", "histogram")))
+def test_what_a_killed_snapshot_had_taken_is_named_and_nothing_of_it_is_on_the_target(
+    run_container: RunContainer, said: str, tmp_path: Path
+) -> None:
+    container = run_container("jvm17")
+    before = snapshot(container)
+    folder = killed_snapshot(tmp_path, str(container.name), f"{said}:", "--view", "inside")
+    (theirs := folder.with_name("other.partial")).mkdir()
+    look = sweep(tmp_path, str(container.name), "--dry-run", "--json")
+    assert (look.exit_code, states(look)) == (74, {str(folder): "evidence"}), look.err
+    assert states(sweep(tmp_path, "--yes", "--json")) == {str(folder): "evidence"}
+    assert (folder / "found.txt").is_file() or said != "thread dump 1"
+    last = sweep(tmp_path, "--yes", "--whole", "--json")
+    assert (last.exit_code, states(last)) == (0, {str(folder): "removed"}), last.err
+    assert [path.name for path in folder.parent.iterdir()] == [theirs.name]
+    assert left_behind(container, before) == []
+    assert sweep(tmp_path).out == "no run left a record\n"
+
+
+@pytest.mark.parametrize("sealed", cases(False, long=(True,)))
+def test_of_a_snapshot_killed_in_its_heap_dump_the_target_is_swept_and_the_rest_stands(
+    run_container: RunContainer, sealed: bool, tmp_path: Path
+) -> None:
+    container = run_container("jvm17", command=BIG)
+    key = new_key(tmp_path / "key.txt")
+    before, out = snapshot(container), tmp_path / "out"
+    options = ("--light", "-n", "1", "--heap", "--yes", "-o", str(out))
+    to = ("--encrypt-to", key.recipient) if sealed else ()
+    running = Running("snapshot", str(container.name), *options, *to, home=tmp_path)
+    until_it_says(running, "container log")
+    dump = "*.hprof.gz.age.partial" if sealed else "*/*.hprof.gz.partial"
+    while not any(path.stat().st_size for path in out.glob(dump)):
+        assert running.process.poll() is None
+        time.sleep(0.01)
+    running.signal(signal.SIGKILL)
+    running.process.communicate()
+    look = until_settled(tmp_path, str(container.name))
+    ours = [one for one in found(look).values() if one["state"] != "others'"]
+    assert {one["what"] for one in ours if one["state"] != "evidence"} <= {"heap dump", "lock"}
+    [stands] = out.glob("*.tar.gz.age" if sealed else "*-snapshot-*Z")
+    # What is in the archive stands beside it until it is swept.
+    evidence = [one["note"] for one in ours if one["state"] == "evidence"]
+    assert evidence == ([f"what it had taken before its heap dump is in {stands} as well"] if sealed else [])
+    last = sweep(tmp_path, "--yes", "--whole", "--json")
+    assert last.exit_code == 0, last.err
+    assert left_behind(container, before) == []
+    verified = jvmdiag("verify", str(stands), "--identity", str(key.file), home=tmp_path)
+    assert verified.exit_code == 0, verified.err
+
+
+def test_of_a_snapshot_killed_beside_its_sidecar_no_sidecar_stays(
+    shellless: Container, images: Images, tmp_path: Path
+) -> None:
+    before = snapshot(shellless)
+    options = ("--view", "sidecar", "--jdk-image", images.get("jdk17"))
+    folder = killed_snapshot(tmp_path, str(shellless.name), "thread dump 1", *options)
+    last = sweep(tmp_path, "--yes", "--whole", "--json")
+    assert last.exit_code == 0, last.err
+    assert not folder.exists()
+    assert left_behind(shellless, before) == []

@@ -21,7 +21,7 @@ from jvmdiag.model import (
 )
 from jvmdiag.snapshot.asked import QUICK, WORK
 from jvmdiag.snapshot.item import Item
-from jvmdiag.snapshot.kernel import KERNEL
+from jvmdiag.snapshot.kernel import KERNEL, STANDING
 from jvmdiag.transfer.bundle import Bundle, BundledItem
 from jvmdiag.transfer.manifest import JvmFacts, Manifest, Tool
 from tests import metrics_page
@@ -62,7 +62,7 @@ def test_every_field_of_a_snapshots_manifest_is_described(kind: type) -> None:
     assert described == {field.name for field in dataclasses.fields(kind)}
 
 
-@pytest.mark.parametrize("item", [*QUICK, *KERNEL, *WORK], ids=lambda item: item.name)
+@pytest.mark.parametrize("item", [*QUICK, *KERNEL, *WORK, *STANDING], ids=lambda item: item.name)
 def test_every_item_of_a_snapshot_is_described_with_its_risk_and_its_bound(item: Item) -> None:
     text = (REFERENCE / "snapshot.md").read_text(encoding="utf-8")
     assert f"| `{item.name}` | `{item.file}` | {item.risk.value} | {item.timeout_s:g} s |" in text

@@ -50,6 +50,15 @@ def test_what_cannot_be_read_is_68_and_not_an_empty_file(tmp_path: Path) -> None
     assert (done.returncode, done.stdout) == (68, b"")
 
 
+@pytest.mark.parametrize("skip", [0, 7])
+def test_a_link_in_its_place_leads_to_no_other_file(tmp_path: Path, skip: int) -> None:
+    """Behind /proc/PID/root it would lead out of there."""
+    (secret := tmp_path / "shadow").write_text("for root alone")
+    (tmp_path / "x").symlink_to(secret)
+    done = follow(tmp_path / "x", skip)
+    assert (done.returncode, done.stdout) == (67, b"")
+
+
 def test_a_follower_that_fails_leaves_no_process_that_holds_its_output_open(tmp_path: Path) -> None:
     # Its stdin stays open: who would wait for a line there, waits for ever.
     argv = ["sh", "-c", SCRIPT, "sh", str(tmp_path), "0"]

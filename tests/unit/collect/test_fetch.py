@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from jvmdiag.collect.archived import archived
+from jvmdiag.collect.archived import archived, packed_in
 from jvmdiag.collect.fetch import Fetched, _counted, fetch_file
 from jvmdiag.collect.job import Job, Journal, Progress
-from jvmdiag.collect.lies_there import look, read_file
+from jvmdiag.collect.lies_there import Seen, look, read_file
 from jvmdiag.errors import (
     BadRequest,
     ConnectionLost,
@@ -238,16 +238,14 @@ SUM = "a" * 64
 @pytest.mark.parametrize(
     ("answer", "found"),
     [
-        (done(f"file 12 {SUM}  -\n"), (12, SUM)),
-        (done("file 12 \n"), (12, None)),
+        (done(f"file 12 9:7 {SUM}  -\n"), Seen(12, SUM, "9:7")),
+        (done("file 12 - \n"), Seen(12, None, "-")),
         (done("", 127, "sh: not found"), None),
         (done("", 126), None),
     ],
     ids=["with-a-sum", "without-sha256sum", "no-shell", "not-allowed"],
 )
-def test_a_look_gives_size_and_sum_or_none_without_a_shell(
-    answer: Answer, found: tuple[int, str | None] | None
-) -> None:
+def test_a_look_gives_size_and_sum_or_none_without_a_shell(answer: Answer, found: Seen | None) -> None:
     assert look(FakeHost({lambda argv: True: answer}), "/x", None, summed=True) == found
 
 
@@ -284,7 +282,7 @@ def test_fewer_bytes_than_there_are_is_a_copy_that_was_cut() -> None:
 def test_a_stream_that_does_not_end_well_is_an_error_behind_its_last_byte(
     stream: Streamed, kind: type[JvmdiagError]
 ) -> None:
-    host = FakeHost({("cat", "/x"): stream})
+    host = FakeHost({lambda argv: argv[-2:] == ("/x", "-"): stream})
     with read_file(host, "/x", None, 3) as chunks:
         assert next(chunks) == b"ab"
         with pytest.raises(kind):
@@ -303,11 +301,41 @@ def test_behind_a_prefix_a_file_is_found_and_no_link_is_followed(there: Path, tm
     (tmp_path / "directory link").symlink_to(there.parent)
     prefix, host = str(tmp_path), LocalHost()
     seen = look(host, f"/target/{there.name}", None, summed=True, prefix=prefix)
-    assert seen == (len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
+    assert seen and (seen.size_bytes, seen.sha256) == (len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
+    dotted = look(host, f"//target/./{there.name}", None, summed=False, prefix=prefix)
+    assert dotted and dotted.identity == seen.identity
     for path in ("/target/file link", f"/directory link/{there.name}"):
-        assert look(host, f"{prefix}{path}", None, summed=False) == (len(CONTENT), None)
+        followed = look(host, f"{prefix}{path}", None, summed=False)
+        assert followed and followed.identity == seen.identity
+        with pytest.raises(NoSuchFile) as refused:
+            look(host, f"{prefix}{path}", None, summed=False, strict=True)
+        assert refused.value.advice == (f"name what it leads to: {there}",)
         with pytest.raises(NoSuchFile, match="behind a link"):
             look(host, path, None, summed=False, prefix=prefix)
+
+
+def test_what_is_read_is_the_file_that_was_looked_at_or_none(there: Path, tmp_path: Path) -> None:
+    """Its user makes a link of it, or of its directory, between the look and the reading."""
+    host = LocalHost()
+    seen = look(host, str(there), None, summed=False, strict=True)
+    assert seen
+    secret = tmp_path / "secret" / there.name
+    secret.parent.mkdir()
+    secret.write_bytes(b"of root")
+    moved = there.parent.rename(tmp_path / "moved")
+    for link, leads in ((there.parent, secret.parent), (there, secret)):
+        link.symlink_to(leads)
+        with (
+            read_file(host, str(there), None, 7, seen.identity) as chunks,
+            pytest.raises(TransferCut, match="another file by now"),
+        ):
+            next(chunks)
+        link.unlink()
+        there.parent.mkdir(exist_ok=True)
+    there.unlink(missing_ok=True)
+    (moved / there.name).rename(there)
+    with read_file(host, str(there), None, 7, seen.identity) as chunks:
+        assert b"".join(chunks) == CONTENT[:7]
 
 
 class Archive(EngineClient):
@@ -344,6 +372,29 @@ def place_with(client: Archive) -> ContainerPlace:
     place = in_a_container(the_jvm_of("tomcat-inside"), client=client).place
     assert isinstance(place, ContainerPlace)
     return place
+
+
+def test_a_volume_is_listed_by_its_archive_as_far_as_that_is_not_too_large() -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name, kind, size in (
+            ("logs", tarfile.DIRTYPE, 0),
+            ("logs/a.log", tarfile.REGTYPE, 7),
+            ("logs/link.log", tarfile.SYMTYPE, 0),
+            ("logs/b.log", tarfile.REGTYPE, 70_000),
+            ("logs/c.log", tarfile.REGTYPE, 7),
+        ):
+            member = tarfile.TarInfo(name)
+            member.type, member.size, member.mtime = kind, size, 5
+            tar.addfile(member, io.BytesIO(bytes(size)))
+    for most_bytes, names, whole in ((1 << 20, "abc", True), (60_000, "ab", False)):
+        client = Archive(buffer.getvalue())
+        files, read = packed_in(place_with(client), "/srv/logs", most_bytes)
+        assert [one.path for one in files] == [f"/srv/logs/{name}.log" for name in names]
+        assert (files[0].size_bytes, files[0].changed_s, read) == (7, 5.0, whole)
+        assert client.closed
+    files, read = packed_in(place_with(Archive(buffer.getvalue()[:20_000])), "/srv/logs", 1 << 20)
+    assert ([one.size_bytes for one in files], read) == ([7, 70_000], False)
 
 
 def test_an_archive_of_the_engine_gives_the_file_in_it() -> None:

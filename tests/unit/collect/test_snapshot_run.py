@@ -13,7 +13,8 @@ from jvmdiag.attach.rung import THREAD_PRINT, Speaker
 from jvmdiag.collect.job import Job, Journal, Progress, now
 from jvmdiag.collect.price import NO_TERMS
 from jvmdiag.collect.snapshot import Pages, SnapshotRequest, _Snapshot
-from jvmdiag.collect.snapshot_run import Made, Run, where
+from jvmdiag.collect.snapshot_run import Run, where
+from jvmdiag.collect.snapshot_taking import Made
 from jvmdiag.collect.snapshot_timeline import without_thread_names
 from jvmdiag.errors import (
     AttachRefused,
@@ -34,6 +35,8 @@ from jvmdiag.snapshot.item import At, Item, NotTaken, Risk, Taken
 from jvmdiag.snapshot.kernel import KERNEL
 from jvmdiag.target import DockerTarget
 from jvmdiag.transfer.bundle import FAILED, INTERRUPTED, SKIPPED, TAKEN, BundledItem, Folder
+from jvmdiag.transfer.bundle_sealed import SealedFolder
+from jvmdiag.transfer.seal import Seal, fresh_key
 from jvmdiag.transfer.verify import verify_file
 from tests.unit.capture.test_threads import by_jcmd
 from tests.unit.jvm.probe_case import the_jvm_of
@@ -238,6 +241,29 @@ def test_an_interruption_while_the_pages_are_written_leaves_a_whole_folder(tmp_p
     assert str(tmp_path / "snap") in warned[0]
     snapshot.stop()
     assert "without its archive" in warned[1]
+
+
+def test_an_encrypted_one_that_is_interrupted_is_an_archive_and_nothing_else(tmp_path: Path) -> None:
+    _, recipient = fresh_key()
+    run = a_run(tmp_path)
+    run.folder.remove_if_empty()
+    folder = SealedFolder(tmp_path, "snap", Seal((recipient,)))
+    run.folder = folder
+    run.take(made(lambda: Taken(b"text")))
+    warned: list[str] = []
+    pages = Pages(lambda *_: "page", lambda *_: "page", lambda _: "")
+    progress = Progress(warn=warned.append)
+    job = replace(run.job, seal=Seal((recipient,)))
+    snapshot = _Snapshot(job, SnapshotRequest(), Journal(), progress, pages, run, now())
+    run.plan((made(lambda: Taken(b""), "two"),))
+    snapshot.stop()
+    names = ["snap.tar.gz.age", "snap.tar.gz.age.manifest.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    assert [entry.status for entry in run.entries] == [TAKEN, INTERRUPTED]
+    assert str(tmp_path / names[0]) in warned[0]
+    assert verify_file(tmp_path / names[0]).ok
+    snapshot.stop()
+    assert warned[1].endswith("is all there")
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,8 @@ def test_a_query_that_may_hold_a_token_is_not_told() -> None:
 def test_wget_tells_the_head_on_stderr() -> None:
     heads = b"Connecting to 127.0.0.1 (127.0.0.1:80)\n  HTTP/1.1 200 OK\n  Server: Apache\n"
     assert read(b"wget\nhello", heads) == Page("hello", "wget")
+    led = b"  HTTP/1.1 302 Found\n  Location: http://other/\nConnecting to other\n  HTTP/1.1 200 OK\n"
+    assert why(read(b"wget\nfrom elsewhere", led)) is Why.OTHER
     refused = b"  HTTP/1.1 401 \nwget: server returned error: HTTP/1.1 401 \n"
     assert why(read(b"wget\n", refused, 1)) is Why.REFUSED
 

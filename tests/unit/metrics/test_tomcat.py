@@ -13,9 +13,9 @@ from jvmdiag.metrics.figure import Group
 from jvmdiag.metrics.http import NoPage, Page, Why
 from jvmdiag.metrics.sockets import LISTEN, Socket
 from jvmdiag.metrics.tomcat import (
-    DEFAULT_URL,
     ManagerStatus,
     manager_status_of,
+    manager_url,
     parse_manager_status,
     tomcat_group,
 )
@@ -94,7 +94,7 @@ def test_an_executor_of_ones_own_has_no_largest_number() -> None:
     ],
 )
 def test_another_page_is_none(text: str) -> None:
-    came = manager_status_of(Page(text, "perl"), DEFAULT_URL)
+    came = manager_status_of(Page(text, "perl"), manager_url(()))
     assert isinstance(came, NoPage) and came.why is Why.OTHER
 
 
@@ -186,6 +186,19 @@ def test_where_the_port_is_not_to_be_seen_nothing_is_said_of_connections() -> No
         assert tomcat_group(None, status(), 1.0, None, (), (), sockets).one("tomcat.connections") is None
     shared = "\n\n".join(f'"catalina-exec-{n}" #7 daemon prio=5 os_prio=0 tid=0x1' for n in (1, 2))
     assert tomcat_group(None, None, 1.0, shared, (), (), SOCKETS).one("tomcat.connections") is None
+
+
+@pytest.mark.parametrize(
+    ("comms", "port"),
+    [
+        ((), 8080),
+        (("java", "http-nio-8080-e", "http-nio-80-exe"), 8080),
+        (("http-nio-18081-", "http-nio-9090-A", "ajp-nio-8009-ex"), 9090),
+        (("http-nio-127.0.", "https-jsse-nio-"), 8080),
+    ],
+)
+def test_the_manager_is_sought_where_a_connector_is(comms: tuple[str, ...], port: int) -> None:
+    assert manager_url(comms) == f"http://127.0.0.1:{port}/manager/status?XML=true"
 
 
 def test_every_figure_is_in_the_catalogue() -> None:

@@ -125,10 +125,32 @@ def test_a_listing_that_was_cut_is_none() -> None:
 
 
 def test_a_name_that_holds_a_line_of_its_own_is_no_second_file() -> None:
-    text = "now 10\nthere - 81a4 5 7 /root/tmp/a.hprof\nthere - 41ed 5 7 /root/tmp/dir.hprof\ngarbage\n"
-    text += "log - zz 1 2 y.log\nlog - 81a4 ² 2 y.log\nopen ² 81a4 1 2 y.log\nnow ²\nend\n"
+    text = "now 10\nthere 81a4 5 7 /root/tmp/a.hprof\nthere 41ed 5 7 /root/tmp/dir.hprof\ngarbage\n"
+    text += "log zz 1 2 y.log\nlog 81a4 ² 2 y.log\nfd ² /y.log\nfd 7 /y.log\nat ² 81a4 1 2\nat 8 81a4 1 2\nnow ²\nend\n"
     [found] = parse_found(text, "/root").files
     assert (found.path, found.size_bytes, found.age_s, found.descriptor) == ("/tmp/a.hprof", 7, 5.0, None)
+
+
+@here
+def test_of_thousands_of_open_logs_each_is_listed_by_a_few_commands(tmp_path: Path) -> None:
+    logs = [(tmp_path / f"{number} a.log").open("w") for number in range(1200)]
+    try:
+        for log in logs:
+            log.write("x" * 7)
+            log.flush()
+        found = around("")
+    finally:
+        for log in logs:
+            log.close()
+    assert {one.path for one in found.files} >= {str(log.name) for log in logs}
+    assert all(one.size_bytes == 7 for one in found.files if str(tmp_path) in one.path)
+    assert found.passed_over == 0
+
+
+def test_what_was_passed_over_is_said() -> None:
+    found = parse_found("now 10\nfd 7 /a/gc.log\nat 7 81a4 5 3\nmore 1200\nend\n")
+    assert [(one.descriptor, one.size_bytes) for one in found.files] == [(7, 3)]
+    assert "not looked at: 1,200 more files" in found_text(found)
 
 
 def test_nothing_found_is_said() -> None:

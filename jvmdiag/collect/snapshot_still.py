@@ -1,0 +1,180 @@
+"""A container that is paused or has ended: what can be had without executing anything in it.
+
+With root on the engine's host a paused JVM is looked at through /proc, as any other. Else, and where it has ended, its
+engine gives out files, its log and what it knows of the container.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+
+from jvmdiag.attach.rung import Scene
+from jvmdiag.collect.archived import Packed, archived, packed_in
+from jvmdiag.collect.job import Job, Progress
+from jvmdiag.collect.snapshot_taking import Made, Taking
+from jvmdiag.errors import JvmdiagError, NoSuchFile
+from jvmdiag.hosts.place import ContainerPlace, ViewKind
+from jvmdiag.jvm.discovery import look_closely
+from jvmdiag.snapshot.found import APACHE_DIRECTORIES, Found, Kind, Lying, found_text, kind_of
+from jvmdiag.snapshot.inspected import INSPECT, inspected
+from jvmdiag.snapshot.item import Item, NotTaken, Risk, Taken
+from jvmdiag.snapshot.logs import container_log_of, end_of, end_of_log, named_logs
+from jvmdiag.transfer.bundle import FAILED, BundledItem, Folder
+
+_BOUND_S = 20.0
+# Each is asked for by itself.
+_MOST_FILES = 200
+_MOST_OF_A_VOLUME = 256 << 20
+
+
+def seen_from_outside(place: ContainerPlace, job: Job) -> Scene | None:
+    """The JVM of a container in which nothing can be executed, where this process may look into it; else None.
+
+    Raises SeveralJvms, NoJvm.
+    """
+    view = next((one for one in place.views() if one.kind is ViewKind.ENGINE_HOST), None)
+    sight = look_closely(view, job.jvm) if view and place.facts.running else None
+    return (
+        Scene(place, sight.view, sight.pick(job.jvm, place.name), job.image) if sight and sight.jvms else None
+    )
+
+
+@dataclass
+class StillRun(Taking):
+    """Items of a container, without its JVM. See Taking."""
+
+    job: Job
+    risk: Risk
+    progress: Progress
+    folder: Folder
+    began_at_s: float
+    entries: list[BundledItem] = field(default_factory=list)
+    waiting: list[Item] = field(default_factory=list)
+    gone: str = ""
+    method: str = ""
+    method_detail: str = ""
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass
+class StillTimeline:
+    """Runs through all items that the engine of `place` can answer; `why` is why the JVM cannot."""
+
+    run: StillRun
+    place: ContainerPlace
+    why: str
+    logs_bytes: int
+    redact: bool
+    lying: Lying = field(default_factory=Lying)
+
+    def all(self) -> None:
+        """Raises KeyboardInterrupt alone."""
+        run = self.run
+        first = self._made(*INSPECT, partial(inspected, self.place), "what its engine says of it")
+        listing = self._made("files", "found.txt", self._listed, "what lies there")
+        run.plan((first, listing))
+        run.take(first)
+        run.take(listing)
+        run.plan(logs := list(self._logs()))
+        for item in logs:
+            run.take(item)
+        run.keep(BundledItem(name="thread dump 1", risk=Risk.LIGHT.value, status=FAILED, why=self.why))
+
+    def _made(self, name: str, file: str, how: Callable[[], Taken], about: str = "") -> Made:
+        return Made(name, file, Risk.LIGHT, 30.0, about, how)
+
+    def _listed(self) -> Taken:
+        """What is in its own layer, by the engine's list of changes; what is on volumes, by their archives."""
+        said = self.place.engine.said_of(self.place.facts.id)
+        until = time.monotonic() + _BOUND_S
+        changed = [path for path in self.place.engine.changed_in(self.place.facts.id) if _is_worth_it(path)]
+        # What a JVM left comes before logs, should there be too many.
+        changed.sort(key=lambda path: kind_of(path) is Kind.LOG)
+        found, looked_at = [], 0
+        for path in changed[:_MOST_FILES]:
+            if time.monotonic() > until:
+                break
+            looked_at += 1
+            found += [one] if (one := self._found(path)) else []
+        lines = []
+        for volume in said.get("Mounts") or ():
+            there = str(volume.get("Destination", ""))
+            try:
+                files, whole = packed_in(self.place, there, _MOST_OF_A_VOLUME)
+            except JvmdiagError as error:
+                lines.append(f"not looked into: {there}: {error}")
+                continue
+            found += [one for file in files if (one := _of_volume(file))][:_MOST_FILES]
+            if not whole:
+                lines.append(f"not looked into to its end: the volume {there} is large")
+        lines.append("what was in memory (tmpfs) is not seen from outside")
+        self.lying = Lying(tuple(found), passed_over=len(changed) - looked_at)
+        return Taken(
+            "\n".join((found_text(self.lying).rstrip(), *lines, "")).encode("utf-8", "backslashreplace")
+        )
+
+    def _found(self, path: str) -> Found | None:
+        try:
+            said = self.place.engine.archive_stat(self.place.facts.id, path)
+        except NoSuchFile:
+            return None  # that it was removed is a change as well
+        return _named(path, said.size_bytes, said.changed_s) if said.is_regular else None
+
+    def _logs(self) -> Iterator[Made]:
+        if why := self._why_no_logs():
+            yield self._none("logs", why)
+            return
+        for of, logs in (("tomcat", self._those(apache=False)), ("apache", self._those(apache=True))):
+            if not logs:
+                yield self._none(f"{of} logs", "none was found in the container's own layer")
+            for one, name in named_logs(logs):
+                file = f"logs/{of}-{name}"
+                yield self._made(f"{of} log {name}", file, partial(self._log, one), one.path)
+        how = partial(container_log_of, self.place, self.logs_bytes)
+        yield self._made("container log", "logs/container.log", how, "its stdout and stderr")
+
+    def _why_no_logs(self) -> str:
+        if self.redact:
+            return "a log may hold anything: --redact leaves it out"
+        return "" if self.logs_bytes else "--logs-mb 0"
+
+    def _those(self, *, apache: bool) -> list[Found]:
+        """Logs of the one or the other server, by where they lie."""
+        of_apache = tuple(f"{one}/" for one in APACHE_DIRECTORIES)
+        return [one for one in self.lying.logs if one.path.startswith(of_apache) is apache]
+
+    def _log(self, one: Found) -> Taken:
+        until = time.monotonic() + _BOUND_S
+        with archived(self.place, one.path) as file:
+
+            def timely() -> Iterator[bytes]:
+                for chunk in file.chunks:
+                    if time.monotonic() > until:
+                        raise TimeoutError(f"{one.path} was not read to its end within {_BOUND_S:g} s")
+                    yield chunk
+
+            return end_of_log(end_of(timely(), self.logs_bytes + 1), self.logs_bytes, one)
+
+    def _none(self, name: str, why: str) -> Made:
+        def how() -> Taken:
+            raise NotTaken(why)
+
+        return self._made(name, name, how)
+
+
+def _is_worth_it(path: str) -> bool:
+    """By its name; of what may be a log, where logs lie: any text is no log."""
+    kind = kind_of(path)
+    return kind is not None and (kind is not Kind.LOG or "/log" in path.lower())
+
+
+def _named(path: str, size_bytes: int, changed_s: float) -> Found | None:
+    kind = kind_of(path)
+    return Found(kind, path, size_bytes, max(time.time() - changed_s, 0.0)) if kind else None
+
+
+def _of_volume(file: Packed) -> Found | None:
+    return _named(file.path, file.size_bytes, file.changed_s) if _is_worth_it(file.path) else None
