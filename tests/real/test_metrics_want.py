@@ -112,7 +112,7 @@ def test_a_jvm_that_swaps_is_what_vmstat_and_the_kernel_say(
 
 
 def test_what_the_kernel_kills_for_memory_is_counted(run_container: RunContainer, tmp_path: Path) -> None:
-    container = run_container("jvm17", mem_limit="200m", memswap_limit="200m", oom_score_adj=-500)
+    container = run_container("jvm17", mem_limit="200m", memswap_limit="200m")
     booted = float(Path("/proc/uptime").read_text().split()[0])
     before = metrics(str(container.name), "--interval", "0.5", home=tmp_path)
     assert before.one("memory.cgroup.oom_kills") == 0
