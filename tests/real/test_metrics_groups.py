@@ -53,7 +53,7 @@ def test_a_quota_of_the_group_above_is_the_jvms(run_container: RunContainer, tmp
         assert group.name == above
         _limit(group, GROUP_CPUS)
         first, started = _held_up_s(group), time.monotonic()
-        shown = metrics(str(container.name), "--view", "host", "--interval", "2", home=tmp_path)
+        shown = metrics(str(container.name), "--view", "host", "--interval", "3", home=tmp_path)
         held_up = (_held_up_s(group) - first) / (time.monotonic() - started)
     finally:
         container.remove(force=True)
@@ -63,7 +63,7 @@ def test_a_quota_of_the_group_above_is_the_jvms(run_container: RunContainer, tmp
             with suppress(OSError):
                 left.rmdir()
     checked("cpu.quota", shown.one("cpu.quota"), GROUP_CPUS, by="what the group above was given")
-    checked("cpu.throttled", shown.one("cpu.throttled"), held_up, by="cpu.stat of the group above", rel=0.4)
+    checked("cpu.throttled", shown.one("cpu.throttled"), held_up, by="cpu.stat of the group above", rel=0.7)
 
 
 def _cpu_group_of(pid: int) -> Path:

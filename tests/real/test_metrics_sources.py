@@ -21,7 +21,7 @@ from docker.models.containers import Container
 from tests.real.containers import published_port
 from tests.real.fixtures import RunContainer
 from tests.real.jvmdiag import jvmdiag
-from tests.real.shown import Shown, checked, counter, metrics, number_in, pid_of, sysinfo, within
+from tests.real.shown import ATTEMPTS, Shown, checked, counter, metrics, number_in, pid_of, sysinfo, within
 
 # A process that has made a vfork waits for its child uninterruptibly, whatever the child does.
 VFORK = "import ctypes, os, time\nif ctypes.CDLL(None).vfork() == 0:\n    time.sleep(20)\n    os._exit(0)\nos._exit(0)"
@@ -65,23 +65,27 @@ def test_what_the_cores_do_is_what_top_says(tomcat_jre: Container, tmp_path: Pat
         said = top.communicate(timeout=30)[0]
     last = re.findall(r"^%Cpu\(s\): (.*)$", said, re.MULTILINE)[-1]
     shares = {word: float(share) / 100 for share, word in re.findall(r"([\d.]+) (\w\w)", last)}
-    cores = os.cpu_count() or 1
     user, system = shares["us"] + shares["ni"], shares["sy"] + shares["hi"] + shares["si"]
-    checked("cpu.user", shown.one("cpu.user"), user, by="top", abs=0.4 / cores)
-    checked("cpu.system", shown.one("cpu.system"), system, by="top", abs=0.4 / cores)
+    checked("cpu.user", shown.one("cpu.user"), user, by="top", rel=0.5)
+    checked("cpu.system", shown.one("cpu.system"), system, by="top", rel=0.5)
     assert shown.one("cpu.idle") == pytest.approx(shares["id"], abs=0.2)
     assert shown.one("cpu.steal") == pytest.approx(shares["st"], abs=0.1)
 
 
-def test_what_the_cores_leave_is_what_top_says(tomcat_jre: Container, tmp_path: Path) -> None:
-    argv = ["top", "-b", "-n", "2", "-d", "1.5"]
-    environment = {"LC_ALL": "C", "PATH": os.environ["PATH"]}
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=environment) as top:
-        time.sleep(0.3)
+def test_what_the_cores_leave_is_what_the_kernel_says_elsewhere(
+    tomcat_jre: Container, tmp_path: Path
+) -> None:
+    def rested() -> float:
+        return float(Path("/proc/uptime").read_text().split()[1])
+
+    for _ in range(ATTEMPTS):
+        first, started = rested(), time.monotonic()
         shown = metrics(str(tomcat_jre.name), "--interval", "1", home=tmp_path)
-        said = top.communicate(timeout=30)[0]
-    idle = float(re.findall(r"([\d.]+) id", said)[-1]) / 100
-    checked("cpu.idle", shown.one("cpu.idle"), idle, by="top", abs=0.25)
+        idle = (rested() - first) / (time.monotonic() - started) / (os.cpu_count() or 1)
+        # While others take the machine whole it shows nothing.
+        if idle > 0.2:
+            break
+    checked("cpu.idle", shown.one("cpu.idle"), idle, by="/proc/uptime", rel=0.5)
 
 
 def test_how_many_run_is_what_the_kernel_says_elsewhere(tomcat_jre: Container, tmp_path: Path) -> None:
@@ -91,8 +95,12 @@ def test_how_many_run_is_what_the_kernel_says_elsewhere(tomcat_jre: Container, t
         while _runnable() < 8 or sysinfo().loads[2] < 0.03:
             assert time.monotonic() < until
             time.sleep(0.1)
-        shown = metrics(str(tomcat_jre.name), "--interval", "0.5", home=tmp_path)
-        loads, runnable = sysinfo().loads, _runnable()
+        for _ in range(ATTEMPTS):
+            first = _runnable()
+            shown = metrics(str(tomcat_jre.name), "--interval", "0.5", home=tmp_path)
+            loads, runnable = sysinfo().loads, _runnable()
+            if first == pytest.approx(runnable, rel=0.2):
+                break
     checked("cpu.running", shown.one("cpu.running"), runnable, by="/proc/*/task/*/stat by hand", rel=0.4)
     checked("load.1m", shown.one("load.1m"), loads[0], by="sysinfo(2)", rel=0.4)
     checked("load.5m", shown.one("load.5m"), loads[1], by="sysinfo(2)", rel=0.4)
@@ -118,25 +126,28 @@ def _runnable() -> int:
 
 
 def test_the_machines_memory_is_what_free_and_the_kernel_say(tomcat_jre: Container, tmp_path: Path) -> None:
-    # Not yet on the disk.
-    (tmp_path / "dirty").write_bytes(b"x" * (100 << 20))
-    shown = metrics(str(tomcat_jre.name), "--interval", "0.5", home=tmp_path)
-    said, page = sysinfo(), os.sysconf("SC_PAGE_SIZE")
+    page = os.sysconf("SC_PAGE_SIZE")
+    for _ in range(ATTEMPTS):
+        # Not yet on the disk. Others of this machine write too, or have everything written there.
+        (tmp_path / "dirty").write_bytes(b"x" * (100 << 20))
+        first = counter("/proc/vmstat", "nr_dirty") * page
+        shown = metrics(str(tomcat_jre.name), "--interval", "0.5", home=tmp_path)
+        said, dirty = sysinfo(), counter("/proc/vmstat", "nr_dirty") * page
+        if dirty == pytest.approx(first, rel=0.3):
+            break
     rows = subprocess.run(
         ["free", "-b", "-w"], check=True, capture_output=True, text=True
     ).stdout.splitlines()
     # total used free shared buffers cache available
     available = int(rows[1].split()[7])
-    near = 300 << 20
     checked("memory.total", shown.one("memory.total"), said.memory, by="sysinfo(2)")
-    checked("memory.free", shown.one("memory.free"), said.free, by="sysinfo(2)", abs=near)
+    checked("memory.free", shown.one("memory.free"), said.free, by="sysinfo(2)", rel=0.4)
     checked("memory.buffers", shown.one("memory.buffers"), said.buffers, by="sysinfo(2)", rel=0.2)
-    checked("memory.available", shown.one("memory.available"), available, by="free", abs=near)
+    checked("memory.available", shown.one("memory.available"), available, by="free", rel=0.2)
     # Pages of files: the cache, the buffers, and what lies in swap as well.
     pages = counter("/proc/vmstat", "nr_file_pages") - counter("/proc/vmstat", "nr_swapcached")
     cached = pages * page - said.buffers
     checked("memory.cached", shown.one("memory.cached"), cached, by="/proc/vmstat by hand", rel=0.2)
-    dirty = counter("/proc/vmstat", "nr_dirty") * page
     checked("memory.dirty", shown.one("memory.dirty"), dirty, by="/proc/vmstat by hand", rel=0.5)
 
 
