@@ -1,4 +1,4 @@
-"""docs/reference/metrics.md, made from the catalogue of figures and the rules; scripts/reference writes it."""
+"""docs/reference/metrics.md, made from the catalogue, the rules and the tests; scripts/reference writes it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.metrics_checks import against
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "metrics.md"
 _HEAD = """# Metrics
 
-Written by `scripts/reference` from `jvmdiag/metrics/catalogue.txt` and `rules.txt`: do not edit it here.
+Written by `scripts/reference` from `jvmdiag/metrics/catalogue.txt`, `rules.txt` and the tests: do not edit it here.
 
 `jvmdiag metrics` takes two looks, and makes every figure of the two. "Between the looks" is the difference of a
 counter; "time" is the time between them by the target's own clock. A share is from 0 to 1; texts show a percentage.

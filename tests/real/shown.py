@@ -19,7 +19,7 @@ from tests.real.jvmdiag import jvmdiag
 ATTEMPTS = 5
 
 
-def checked(name: str, ours: float, theirs: float, *, by: str, rel: float = 0.0, abs: float = 0.0) -> None:
+def checked(name: str, ours: float, theirs: float, *, by: str, rel: float = 1e-9, abs: float = 0.0) -> None:
     """The figure `name` is `theirs`, which is what `by` says. What a zero would pass compares nothing, and fails.
 
     tests/metrics_checks.py reads these calls for docs/reference/metrics.md: `name` and `by` are literals, and the

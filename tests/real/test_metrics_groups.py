@@ -47,8 +47,8 @@ GROUP_CPUS = 0.3
 def test_a_quota_of_the_group_above_is_the_jvms(run_container: RunContainer, tmp_path: Path) -> None:
     """As that of a pod, or of a slice: the container itself has none."""
     above = f"jvmdiagtest{secrets.token_hex(4)}.slice"
+    container = run_container("jvm17", command=load("--busy"), cgroup_parent=above)
     try:
-        container = run_container("jvm17", command=load("--busy"), cgroup_parent=above)
         group = _cpu_group_of(pid_of(container)).parent
         assert group.name == above
         _limit(group, GROUP_CPUS)

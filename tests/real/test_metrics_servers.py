@@ -270,7 +270,11 @@ def test_apaches_figures_are_those_of_its_own_page(
             assert isinstance(page, Page)
         first, started = read_apache(http), time.monotonic()
         sent = sum(fetch(apache) for _ in range(10))
-        last, seconds = read_apache(http), time.monotonic() - started
+        readings = [read_apache(http)]
+        # A worker takes a moment to be idle again after its answer.
+        while isinstance(last := readings[-1], ServerStatus) and last.busy > 1:
+            readings.append(read_apache(http))
+        seconds = time.monotonic() - started
         shown = http.get("http://127.0.0.1/server-status")
     assert isinstance(first, ServerStatus) and isinstance(last, ServerStatus)
     assert isinstance(shown, Page)
@@ -287,7 +291,8 @@ def test_apaches_figures_are_those_of_its_own_page(
     checked("apache.workers.max", one["apache.workers.max"], most, by="its configuration")
     share = one["apache.workers.busy_share"]
     checked("apache.workers.busy_share", share, busy / most, by="server-status for people")
-    checked("apache.requests.rate", one["apache.requests.rate"] * seconds, 10, by="requests as made")
+    made = 10 + len(readings) - 1
+    checked("apache.requests.rate", one["apache.requests.rate"] * seconds, made, by="requests as made")
     checked("apache.sent.rate", one["apache.sent.rate"] * seconds, sent, by="answers as received", rel=0.1)
     # The page for people counts the page for programs before it.
     assert last.accesses == number(people, r"Total accesses: (\d+)") - 1
