@@ -325,7 +325,7 @@ def test_apaches_figures_are_those_of_its_own_page(
 _IN_A_HURRY = r"""
 printf 'KeepAliveTimeout 1\nEnableSendfile On\n<Location /server-status>\nRequire all granted\n</Location>\n' \
     >/etc/apache2/conf-enabled/zz.conf
-head -c 30000000 /dev/zero >/var/www/html/large
+truncate -s 1G /var/www/html/large
 exec apachectl -D FOREGROUND
 """
 
