@@ -1,4 +1,4 @@
-"""docs/reference/metrics.md, made from the catalogue of figures and the rules; scripts/reference writes it."""
+"""docs/reference/metrics.md, made from the catalogue, the rules and the tests; scripts/reference writes it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from pathlib import Path
 
 from jvmdiag.metrics.catalogue import Described, described
 from jvmdiag.metrics.rules import Rule, rules
+from tests.metrics_checks import against
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "metrics.md"
 _HEAD = """# Metrics
 
-Written by `scripts/reference` from `jvmdiag/metrics/catalogue.txt` and `rules.txt`: do not edit it here.
+Written by `scripts/reference` from `jvmdiag/metrics/catalogue.txt`, `rules.txt` and the tests: do not edit it here.
 
 `jvmdiag metrics` takes two looks, and makes every figure of the two. "Between the looks" is the difference of a
 counter; "time" is the time between them by the target's own clock. A share is from 0 to 1; texts show a percentage.
@@ -23,7 +24,10 @@ the network is that of its container; CPU, load, memory and disks of the machine
 one of all that 25 (with 200 processes); of 3,000 threads each takes 80 ms, and 1 MB comes here. Of more
 than 20,000 TCP sockets the table is not read.
 
-`--statsd HOST:PORT` sends the figures that have a Datadog name, as gauges, with `target` and the labels as tags."""
+`--statsd HOST:PORT` sends the figures that have a Datadog name, as gauges, with `target` and the labels as tags.
+
+The last column says what a test of real parts puts the figure beside, and which test; it is made of the tests' own
+calls (`checked` in `tests/real/shown.py`), which fail where a figure of 0 would pass."""
 _NAMES = {
     "cpu": "CPU", "memory": "Memory", "network": "Network", "disk": "Disk", "limits": "Limits",
     "jvm": "JVM", "tomcat": "Tomcat", "apache": "Apache httpd",
@@ -43,14 +47,23 @@ def page() -> str:
 
 def _section(group: str) -> str:
     rows = [_row(one) for one in described().values() if one.group == group]
-    head = "| Figure | Unit | Labels | Source | Formula | Datadog |\n|---|---|---|---|---|---|"
-    return f"## {_NAMES[group]}\n\n{head}\n" + "\n".join(rows)
+    head = "| Figure | Unit | Labels | Source | Formula | Datadog | Checked against (by the test) |"
+    return "\n".join([f"## {_NAMES[group]}\n", head, f"|{'---|' * 7}", *rows])
 
 
 def _row(one: Described) -> str:
     factor = f" × {one.datadog_factor:g}" if one.datadog_factor != 1 else ""
     known = f"`{one.datadog}`{factor}" if one.datadog else ""
-    return f"| `{one.name}` | {one.unit} | {', '.join(one.labels)} | {one.source} | {one.formula} | {known} |"
+    cells = (
+        f"`{one.name}`",
+        one.unit,
+        ", ".join(one.labels),
+        one.source,
+        one.formula,
+        known,
+        against(one.name),
+    )
+    return f"| {' | '.join(cells)} |"
 
 
 def _rules(group: str) -> str:

@@ -13,7 +13,7 @@ _NO_LIMIT = 1 << 62
 
 @dataclass(frozen=True)
 class Throttled:
-    """Since the group was made: its periods, in how many it was held up, and for how long, over all CPUs."""
+    """Since a group was made: its periods, in how many it was held up, and for how long, over all CPUs."""
 
     periods: int
     times: int
@@ -56,11 +56,13 @@ def _quotas(files: dict[str, str]) -> Iterator[float]:
             yield int(pair[0]) / int(pair[1])
 
 
-def throttled(look: Look) -> Throttled | None:
-    """None where its group has no CPU controller."""
-    counts = _counts(look, "cpu.stat")
-    if "nr_throttled" not in counts:
-        return None
+def throttled(look: Look) -> dict[int, Throttled]:
+    """By level, of those groups that have a CPU controller."""
+    counts = {level: _counts(look, "cpu.stat", level) for level in _by_level(look)}
+    return {level: _throttled(found) for level, found in counts.items() if "nr_throttled" in found}
+
+
+def _throttled(counts: Mapping[str, int]) -> Throttled:
     # Version 2 counts microseconds, version 1 nanoseconds.
     seconds = (
         counts["throttled_usec"] / 1e6

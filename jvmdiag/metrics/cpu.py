@@ -84,15 +84,18 @@ def pressure(look: Look, kind: str) -> float | None:
 
 
 def _cgroup(before: Look, after: Look) -> tuple[Figure, ...]:
-    earlier, later = throttled(before), throttled(after)
-    seconds = after.at_s - before.at_s
-    if earlier is None or later is None or seconds <= 0:
-        return present(maybe("cpu.quota", cpu_quota(after)))
-    periods = later.periods - earlier.periods
-    return present(
-        maybe("cpu.quota", cpu_quota(after)),
-        figure("cpu.throttled", (later.seconds - earlier.seconds) / seconds),
-        figure("cpu.throttled_periods", (later.times - earlier.times) / periods if periods else 0.0),
+    quota = present(maybe("cpu.quota", cpu_quota(after)))
+    seconds, earlier = after.at_s - before.at_s, throttled(before)
+    both = [(earlier[level], later) for level, later in throttled(after).items() if level in earlier]
+    if not both or seconds <= 0:
+        return quota
+    # The group that holds it up most, be it its own or one above.
+    then, now = max(both, key=lambda pair: pair[1].seconds - pair[0].seconds)
+    periods = now.periods - then.periods
+    return (
+        *quota,
+        figure("cpu.throttled", (now.seconds - then.seconds) / seconds),
+        figure("cpu.throttled_periods", (now.times - then.times) / periods if periods else 0.0),
     )
 
 

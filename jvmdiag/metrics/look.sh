@@ -24,17 +24,18 @@ section process; cat "$pid"/stat "$pid"/status "$pid"/limits 2>/dev/null
 section tasks; [ "$pid" = self ] || cat "$own"/task/*/stat 2>/dev/null
 section perfdata; [ -z "$perfdata" ] || cat "$prefix$perfdata" 2>/dev/null
 
-# From the group of the process up to the root that can be seen; a container has its own as that root. Level 0 is its own.
+# From the group of the process up to the root that can be seen: the machine's on the machine, its own in a container. Level 0 is
+# its own.
 section cgroup
 group() { # directory, level
     for file in cpu.max cpu.cfs_quota_us cpu.cfs_period_us memory.max memory.current memory.limit_in_bytes memory.usage_in_bytes pids.max pids.current freezer.state; do
         read -r line <"$1/$file" && printf '%s %s %s\n' "$2" "$file" "$line"
     done
-    # Of a group above only what of its memory can be dropped at once.
+    # Of a group above only what of its memory can be dropped at once, and how it was held up.
     for file in cpu.stat memory.stat memory.events memory.oom_control cgroup.events; do
         [ -r "$1/$file" ] || continue
         while read -r line; do
-            case $2:$line in 0:* | *inactive_file*) printf '%s %s %s\n' "$2" "$file" "$line" ;; esac
+            case $2:$line in 0:* | *inactive_file* | *:nr_periods* | *throttled*) printf '%s %s %s\n' "$2" "$file" "$line" ;; esac
         done <"$1/$file"
     done
 } 2>/dev/null
@@ -45,7 +46,8 @@ while IFS=: read -r _ controller path; do
     *) continue ;;
     esac
     base=
-    for dir in "$prefix/sys/fs/cgroup$hierarchy$path" "$prefix/sys/fs/cgroup$hierarchy" "/sys/fs/cgroup$hierarchy$path"; do
+    # By the machine's own mount first: a container's begins with its own group, and those above it bind it too.
+    for dir in "/sys/fs/cgroup$hierarchy$path" "$prefix/sys/fs/cgroup$hierarchy$path" "$prefix/sys/fs/cgroup$hierarchy"; do
         [ -z "$base" ] && [ -e "$dir/cgroup.procs" ] && base=$dir
     done
     [ -n "$base" ] || continue

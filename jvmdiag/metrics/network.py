@@ -27,7 +27,7 @@ _TCP = {
     "tcp.segments_in": ("Tcp", "InSegs"),
     "tcp.retransmits": ("Tcp", "RetransSegs"),
     "tcp.resets_sent": ("Tcp", "OutRsts"),
-    "tcp.resets_received": ("Tcp", "EstabResets"),
+    "tcp.connections_reset": ("Tcp", "EstabResets"),
     "tcp.connects_failed": ("Tcp", "AttemptFails"),
     "tcp.listen_overflows": ("TcpExt", "ListenOverflows"),
     "tcp.listen_drops": ("TcpExt", "ListenDrops"),

@@ -35,7 +35,8 @@ def manager_url(comms: Sequence[str]) -> str:
 
 @dataclass(frozen=True)
 class Connector:
-    """One connector in a reading of the page. `asked_us` is whether it serves the reading itself."""
+    """One connector in a reading of the page. `asked_us` is whether it serves the reading itself, and `own_bytes` what
+    it sends for it, which it counts afterwards."""
 
     name: str
     threads_max: int
@@ -48,6 +49,7 @@ class Connector:
     processing_ms: int
     longest_ms: int
     asked_us: bool
+    own_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -65,15 +67,18 @@ def parse_manager_status(text: str, path: str = "/manager/status") -> ManagerSta
         return None
     try:
         root = ElementTree.fromstring(text)  # noqa: S314
-        return ManagerStatus(tuple(_connector(one, path) for one in root.iter("connector")))
+        size = len(text.encode("utf-8", "replace"))
+        return ManagerStatus(tuple(_connector(one, path, size) for one in root.iter("connector")))
     except (ElementTree.ParseError, ValueError, LookupError, AttributeError):
         return None
 
 
-def _connector(element: ElementTree.Element, path: str) -> Connector:
+def _connector(element: ElementTree.Element, path: str, size: int) -> Connector:
     threads, requests = element.find("threadInfo"), element.find("requestInfo")
     if threads is None or requests is None:
         raise LookupError(element.tag)
+    # S: it is being served.
+    asked_us = any(w.get("stage") == "S" and w.get("currentUri") == path for w in element.iter("worker"))
     return Connector(
         name=element.attrib["name"].strip('"'),
         threads_max=int(threads.attrib["maxThreads"]),
@@ -85,8 +90,8 @@ def _connector(element: ElementTree.Element, path: str) -> Connector:
         sent_bytes=int(requests.attrib["bytesSent"]),
         processing_ms=int(requests.attrib["processingTime"]),
         longest_ms=int(requests.attrib["maxTime"]),
-        # S: it is being served.
-        asked_us=any(w.get("stage") == "S" and w.get("currentUri") == path for w in element.iter("worker")),
+        asked_us=asked_us,
+        own_bytes=size if asked_us else 0,
     )
 
 
@@ -166,7 +171,8 @@ def _rates(then: Connector | None, now: Connector, seconds: float) -> Iterator[F
     yield figure("tomcat.requests.rate", max(requests - ours, 0) / seconds, connector=name)
     yield figure("tomcat.errors.rate", (now.errors - then.errors) / seconds, connector=name)
     yield figure("tomcat.received.rate", (now.received_bytes - then.received_bytes) / seconds, connector=name)
-    yield figure("tomcat.sent.rate", (now.sent_bytes - then.sent_bytes) / seconds, connector=name)
+    sent = max(now.sent_bytes - then.sent_bytes - then.own_bytes, 0)
+    yield figure("tomcat.sent.rate", sent / seconds, connector=name)
     yield figure("tomcat.processing.rate", served_ms / 1000 / seconds, connector=name)
     if requests:
         yield figure("tomcat.time.mean", served_ms / 1000 / requests, connector=name)

@@ -24,6 +24,7 @@ from tests.bench.in_containers import (
     compare_thread_dumps,
     pid_of,
 )
+from tests.bench.incident import compare_snapshots
 from tests.bench.machine import describe_machine, load_average
 from tests.bench.over_ssh import (
     compare_fetching,
@@ -40,7 +41,7 @@ from tests.real.images import Images, load
 
 # The engine and the page are of the other parts alone.
 FORECAST, HPROF = "forecast", "hprof"
-PARTS = ("startup", "container", "heap", "copy", "ssh")
+PARTS = ("startup", "container", "snapshot", "heap", "copy", "ssh")
 # The load program's heap dump is about that much for each of its --megabytes.
 _DUMP_BYTES_PER_MEGABYTE = 1_700_000
 
@@ -89,24 +90,30 @@ def _measure(scale: Scale, parts: Sequence[str]) -> tuple[list[Comparison], list
         engine = stack.enter_context(Engine())
         client = engine.client()
         stack.callback(client.close)
-        containers = Containers(client, Images(client), secrets.token_hex(4))
+        images = Images(client)
+        containers = Containers(client, images, secrets.token_hex(4))
         stack.callback(containers.remove_all)
         bench = Bench(scale, folder, _environment(folder, engine.url))
         before = load_average()
-        comparisons = list(_comparisons(bench, containers, parts))
+        comparisons = list(_comparisons(bench, containers, images, parts))
         busy = (
             f"load average {before} at the start, {load_average()} at the end (the benchmark's own included)"
         )
         return comparisons, [*describe_machine(client, folder), busy]
 
 
-def _comparisons(bench: Bench, containers: Containers, parts: Sequence[str]) -> Iterator[Comparison]:
+def _comparisons(
+    bench: Bench, containers: Containers, images: Images, parts: Sequence[str]
+) -> Iterator[Comparison]:
     if "startup" in parts:
         yield compare_startup(bench)
     if "container" in parts:
         tomcat = containers.run("tomcat-jdk")
         yield compare_ps(bench, tomcat)
         yield compare_thread_dumps(bench, tomcat)
+    if "snapshot" in parts:
+        jre, jdk = containers.run("tomcat-jre"), containers.run("tomcat-jdk")
+        yield compare_snapshots(bench, jre, jdk, images.get("jdk17"))
     if {"heap", "copy", "ssh"} & {*parts}:
         loaded = _loaded(bench, containers)
         if "heap" in parts:

@@ -23,6 +23,9 @@ another machine; seconds do not.
   compared with, are in its time.
 - jvmdiag has to find the JVM, and its file is verified: what was sent, what came, structure, sum.
 - `--view inside` is what a user without root on the engine's host gets; root reads and speaks through `/proc`.
+- A snapshot waits five seconds between its thread dumps, twice. By hand the same evidence is collected by a script:
+  `jstack`, `jmap`, `jcmd`, `docker logs` and `docker cp` of an image that has a JDK, `top`, `ss`, `ip`, `nstat` and
+  `/proc` of the machine, `sha256sum` and `tar`; nothing is joined, masked or checked, and there is no page.
 - `scp` uses OpenSSH's default cipher. Neither it nor `ssh` nor `docker cp` compresses or verifies.
 - The SSH host is this machine, so both ends share its cores; the file is read from memory. The round trip of 50 ms
   is made by a proxy that delays every byte.

@@ -41,7 +41,8 @@ class Sample:
 
 @dataclass(frozen=True)
 class Contender:
-    """`command` makes an argv, given a new folder for what it brings home. `undo` is not timed.
+    """`command` makes an argv, given a new folder for what it brings home. `undo` and `check`, of that folder and of
+    what the command printed, are not timed.
 
     `scratch` is the directory of the target, as seen from here, whose growth is watched.
     """
@@ -49,6 +50,7 @@ class Contender:
     name: str
     command: Callable[[Path], Sequence[str]]
     undo: Callable[[], None] = lambda: None
+    check: Callable[[Path, str], None] = lambda _home, _out: None
     scratch: Path | None = None
     dump_s: Callable[[str], float] | None = None
 
@@ -79,6 +81,7 @@ def _run(one: Contender, env: Mapping[str, str]) -> Sample:
                 sample = _timed(one.command(home), Path(name), env)
         finally:
             one.undo()
+        one.check(home, sample.out)
         brought = max((path.stat().st_size for path in home.rglob("*") if path.is_file()), default=0)
         dump_s = one.dump_s(sample.out) if one.dump_s else None
     return replace(sample, brought_bytes=brought, target_disk_bytes=watch.peak_bytes, dump_s=dump_s)

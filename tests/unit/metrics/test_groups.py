@@ -112,6 +112,15 @@ def test_throttling_of_both_versions(clock: str, unit: int) -> None:
     assert group.one("cpu.throttled") == pytest.approx(0.5)
 
 
+def test_what_is_held_up_by_a_group_above_is_held_up() -> None:
+    above = cpu_stat(100, 60, "throttled_usec 9000000").replace("0 cpu.stat", "1 cpu.stat")
+    before = look_of(100, cgroup=cpu_stat(0, 0, "throttled_usec 0") + above)
+    above = cpu_stat(120, 70, "throttled_usec 10000000").replace("0 cpu.stat", "1 cpu.stat")
+    group = cpu_group(before, look_of(102, cgroup=cpu_stat(0, 0, "throttled_usec 0") + above))
+    assert group.one("cpu.throttled_periods") == pytest.approx(0.5)
+    assert group.one("cpu.throttled") == pytest.approx(0.5)
+
+
 def test_memory_of_a_group_is_without_what_can_be_dropped_and_by_the_tightest() -> None:
     own = "0 memory.max max\n0 memory.current 700\n0 memory.stat inactive_file 100\n"
     above = "1 memory.max 1000\n1 memory.current 900\n1 memory.stat inactive_file 600\n"

@@ -56,9 +56,10 @@ def test_the_managers_page_is_read() -> None:
 
 
 def test_rates_are_between_two_readings_without_the_reading_itself() -> None:
-    after = later(requests=32, errors=4, received_bytes=100, sent_bytes=4639, processing_ms=2750)
+    sent = 4639 + len(PAGE.encode())
+    after = later(requests=32, errors=4, received_bytes=100, sent_bytes=sent, processing_ms=2750)
     group = by_manager(status(), after)
-    # 11 requests and 32, one of them the page itself.
+    # 11 requests and 32, one of them the page itself, whose bytes are counted behind it.
     assert group.one("tomcat.requests.rate", connector=NAME) == 20 / 2
     assert group.one("tomcat.errors.rate", connector=NAME) == 4 / 2
     assert group.one("tomcat.received.rate", connector=NAME) == 100 / 2
@@ -69,8 +70,13 @@ def test_rates_are_between_two_readings_without_the_reading_itself() -> None:
 
 def test_a_connector_that_does_not_serve_the_page_has_all_its_requests() -> None:
     (one,) = status().connectors
-    other = ManagerStatus((replace(one, asked_us=False),))
-    assert by_manager(other, later(requests=31)).one("tomcat.requests.rate") == 20 / 2
+    assert one.own_bytes == len(PAGE.encode())
+    page = PAGE.replace('stage="S"', 'stage="R"')
+    other = parse_manager_status(page)
+    assert other and not other.connectors[0].asked_us
+    group = by_manager(other, later(requests=31, sent_bytes=4639))
+    assert group.one("tomcat.requests.rate") == 20 / 2
+    assert group.one("tomcat.sent.rate") == 4000 / 2
 
 
 def test_a_restart_meanwhile_gives_no_rates() -> None:

@@ -1,0 +1,161 @@
+"""What jvmdiag metrics shows of a real part, and the second sources that it is put beside."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from docker.models.containers import Container
+
+from jvmdiag.metrics.catalogue import described
+from tests.real.jvmdiag import jvmdiag
+
+# How often is looked again where others of the machine may have spoilt what there was to see.
+ATTEMPTS = 5
+
+
+def checked(name: str, ours: float, theirs: float, *, by: str, rel: float = 1e-9, abs: float = 0.0) -> None:
+    """The figure `name` is `theirs`, which is what `by` says. What a zero would pass compares nothing, and fails.
+
+    tests/metrics_checks.py reads these calls for docs/reference/metrics.md: `name` and `by` are literals, and the
+    call stands in a test.
+    """
+    assert name in described(), name
+    near = pytest.approx(float(theirs), rel=rel, abs=abs)
+    assert near != 0, f"{name} beside {theirs}, by {by}: a figure of 0 would pass"
+    assert ours == near, f"{name} is {ours}; by {by} it is {theirs}"
+
+
+class Shown:
+    """What --json printed, by figure."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.document = document
+        self.groups = {group["name"]: group for group in document["groups"]}
+        self.seconds = float(document["seconds"])
+
+    def all(self, name: str) -> list[tuple[dict[str, str], float]]:
+        figures = (figure for group in self.groups.values() for figure in group["figures"])
+        return [(dict(figure["labels"]), figure["value"]) for figure in figures if figure["name"] == name]
+
+    def one(self, name: str, /, **labels: str) -> float:
+        found = [value for has, value in self.all(name) if labels.items() <= has.items()]
+        assert found, f"no figure {name} {labels}"
+        return found[0]
+
+    @property
+    def names(self) -> set[str]:
+        return {figure["name"] for group in self.groups.values() for figure in group["figures"]}
+
+    def verdict(self, group: str) -> str:
+        return str(self.groups[group]["verdict"]["text"])
+
+
+def metrics(target: str, *options: str, home: Path) -> Shown:
+    run = jvmdiag("metrics", target, "--json", *options, home=home)
+    assert run.exit_code == 0, run.err
+    return Shown(run.document)
+
+
+def pid_of(container: Container) -> int:
+    """Of its PID 1, on this machine."""
+    container.reload()
+    return int(container.attrs["State"]["Pid"])
+
+
+def number_in(pattern: str, text: str) -> int:
+    found = re.search(pattern, text, re.MULTILINE)
+    assert found, text
+    return int(found[1])
+
+
+def stats_of(container: Container) -> dict[str, Any]:
+    """What the engine counts of it."""
+    stats = container.stats(stream=False)
+    assert isinstance(stats, dict)
+    return stats
+
+
+def entries(directory: str) -> int:
+    return sum(1 for _ in Path(directory).iterdir())
+
+
+def within(container: Container, *command: str) -> str:
+    """What a command of this machine says in the container's network namespace."""
+    argv = ["nsenter", "-t", str(pid_of(container)), "-n", *command]
+    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+
+
+class _SysInfo(ctypes.Structure):
+    _fields_ = (
+        ("uptime", ctypes.c_long),
+        ("loads", ctypes.c_ulong * 3),
+        ("sizes", ctypes.c_ulong * 6),
+        ("processes", ctypes.c_ushort),
+        ("padding", ctypes.c_ushort),
+        ("high", ctypes.c_ulong * 2),
+        ("unit", ctypes.c_uint),
+        ("reserved", ctypes.c_char * 8),
+    )
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What sysinfo(2) says, which reads no file: bytes, and the three load averages."""
+
+    loads: tuple[float, float, float]
+    memory: int
+    free: int
+    buffers: int
+    swap: int
+    free_swap: int
+
+
+def sysinfo() -> Machine:
+    said = _SysInfo()
+    assert ctypes.CDLL(None).sysinfo(ctypes.byref(said)) == 0
+    memory, free, _, buffers, swap, free_swap = (size * said.unit for size in said.sizes)
+    one, five, fifteen = (load / 65536 for load in said.loads)
+    return Machine((one, five, fifteen), memory, free, buffers, swap, free_swap)
+
+
+def counter(file: str, name: str) -> int:
+    """Of a file of lines that are a name and a number, as /proc/vmstat has them."""
+    return number_in(rf"^{re.escape(name)} +(\d+)$", Path(file).read_text())
+
+
+@dataclass(frozen=True)
+class Disk:
+    """/sys/block/NAME/stat: requests, sectors of 512 bytes, milliseconds."""
+
+    name: str
+    reads: int
+    read_sectors: int
+    reading_ms: int
+    writes: int
+    written_sectors: int
+    writing_ms: int
+    busy_ms: int
+
+
+def the_disk() -> str | None:
+    """The first disk that this machine has of its own."""
+    named = re.compile(r"vd[a-z]|sd[a-z]|xvd[a-z]|nvme\d+n\d+")
+    return min((one.name for one in Path("/sys/block").iterdir() if named.fullmatch(one.name)), default=None)
+
+
+def disk_stat(name: str) -> Disk:
+    reads, _, sectors, reading, writes, _, written, writing, _, busy, *_ = map(
+        int, Path(f"/sys/block/{name}/stat").read_text().split()
+    )
+    return Disk(name, reads, sectors, reading, writes, written, writing, busy)
+
+
+def stalled_s(kind: str) -> float:
+    """How long something has waited for it since the machine booted, by the total of /proc/pressure."""
+    return number_in(r"^some .* total=(\d+)$", Path(f"/proc/pressure/{kind}").read_text()) / 1e6
