@@ -26,7 +26,7 @@ than 20,000 TCP sockets the table is not read.
 `--statsd HOST:PORT` sends the figures that have a Datadog name, as gauges, with `target` and the labels as tags."""
 _NAMES = {
     "cpu": "CPU", "memory": "Memory", "network": "Network", "disk": "Disk", "limits": "Limits",
-    "jvm": "JVM", "tomcat": "Tomcat", "apache": "Apache httpd",
+    "jvm": "JVM", "tomcat": "Tomcat", "requests": "Requests", "apache": "Apache httpd",
 }  # fmt: skip
 _VERDICTS = """## Verdicts
 

@@ -272,6 +272,18 @@ def _tomcat(group: Group) -> Iterator[str]:
         )
 
 
+def _requests(group: Group) -> Iterator[str]:
+    yield from _joined(
+        _part(group, "requests.rate", "access log: {}/s", number),
+        _part(group, "requests.seconds", "over {}", duration),
+        _part(group, "requests.errors.rate", "{} errors/s", number),
+        _part(group, "requests.age", "the last was logged {} ago", duration),
+    )
+    for one in group.all("requests.now"):
+        before = group.one("requests.before", **dict(one.labels))
+        yield f"{one.label('source')}: {number(one.value)}/s, before {number(before or 0.0)}/s"
+
+
 def _apache(group: Group) -> Iterator[str]:
     yield from _joined(
         _part(group, "apache.requests.rate", "{} requests/s", number),
@@ -296,5 +308,6 @@ _LINES: dict[str, Callable[[Group], Iterator[str]]] = {
     "limits": _limits,
     "jvm": _jvm,
     "tomcat": _tomcat,
+    "requests": _requests,
     "apache": _apache,
 }

@@ -25,7 +25,7 @@ def families_of(text: str) -> list[Any]:
 def busy() -> Metrics:
     before, after = recorded("busy")
     groups = (cpu_group(before, after), jvm_group(before, after, 17))
-    return Metrics("docker://web", "2026-03-01T12:00:00.000Z", 2.2, tuple(judged(group) for group in groups))
+    return Metrics("docker://web", "2026-03-01T12:00:00.000Z", 2.2, judged(groups))
 
 
 def test_a_verdict_comes_first_and_the_busiest_threads_below() -> None:
@@ -48,7 +48,7 @@ def test_a_name_does_not_steer_the_terminal() -> None:
 
 
 def test_on_a_small_screen_every_verdict_is_seen_and_the_worst_group_below() -> None:
-    fine = judged(Group("memory", (figure("memory.available", 2e9), figure("memory.total", 4e9))))
+    [fine] = judged([Group("memory", (figure("memory.available", 2e9), figure("memory.total", 4e9)))])
     metrics = replace(busy(), groups=(fine, *busy().groups))
     assert screen_text(metrics, 200) == metrics_text(metrics)
     lines = screen_text(metrics, 6).splitlines()

@@ -12,8 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-# The common log format, %h %l %u %t "%r" %s: the stamp is that of the end of the request.
-_LINE = re.compile(rb'\[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "[^"\n]*" (\d{3})\b')
+# Tomcat empties its buffer every 10 s: a line that is older and not there yet will not come.
+LOG_DELAY_S = 11.0
+# The common log format, %h %l %u %t "%r" %s: the stamp is that of the end of the request. One a line, whatever a
+# caller put into it; of what he sends, Tomcat escapes quotes.
+_LINE = re.compile(
+    rb'^[^\n]*?\[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "(?:[^"\\\n]|\\.)*" (\d{3})\b',
+    re.MULTILINE,
+)
 _FD = re.compile(r"^(\d+) (\d+) -> (/.*)$", re.MULTILINE)
 # An archive of classes may be called like this as well.
 _NO_LOG = (".jar", ".class", ".so", ".conf", ".xml", ".properties")
@@ -36,17 +42,27 @@ class LogCount:
     _rest: bytes = b""
     _known: dict[bytes, int] = field(default_factory=dict)
 
-    def feed(self, data: bytes) -> None:
-        """The next bytes; a line that is cut waits for its end."""
+    def feed(self, data: bytes) -> tuple[int, ...]:
+        """The next bytes; a line that is cut waits for its end. Returns the seconds of the lines, in their order."""
         self.fed_bytes += len(data)
         lines, newline, rest = (self._rest + data).rpartition(b"\n")
         self._rest = rest if newline else self._rest + data
-        for stamp, status in _LINE.findall(lines):
-            second = self._second(stamp)
-            if second is None:
-                continue
-            self.requests[second] += 1
-            self.errors[second] += status.startswith(b"5")
+        found = [(self._second(stamp), status) for stamp, status in _LINE.findall(lines)]
+        whole = [(second, status) for second, status in found if second is not None]
+        self.requests.update(second for second, _ in whole)
+        self.errors.update(second for second, status in whole if status.startswith(b"5"))
+        return tuple(second for second, _ in whole)
+
+    def cut(self) -> None:
+        """What comes next does not follow on what came last."""
+        self._rest = b""
+
+    def forget(self, before: int) -> None:
+        """Everything before that second."""
+        for counts in (self.requests, self.errors):
+            for second in [one for one in counts if one < before]:
+                del counts[second]
+        self._known.clear()
 
     def _second(self, stamp: bytes) -> int | None:
         """None for the 31st of February: what a client sends may stand in a log too."""
