@@ -220,8 +220,7 @@ class AccessLog:
             for stretch in self._stretches
             for second in range(stretch.first, stretch.last)
         ]
-        return (
-            Counted((*spans, Span(newest, newest + silent_s, requests.get(newest, 0))))
-            if silent_s
-            else Counted(spans)
-        )
+        if silent_s:
+            last = Span(newest, newest + 1, requests.get(newest, 0))
+            spans += [last, Span(newest + 1, newest + silent_s, 0)]
+        return Counted(spans)

@@ -125,7 +125,7 @@ if [ -n "$log" ] && [ "$pid" != self ]; then
     section access
     [ -r "$pid/fd" ] || echo closed
     for tool in date stat ls dd; do command -v $tool >/dev/null 2>&1 || echo "missing $tool"; done
-    printf 'now %s\n' "$(date +%s)"
+    printf 'now %s\n' "$(date +%s 2>/dev/null)"
     { [ "$log" != find ] && look_at $log; } || ls -l "$pid/fd" 2>/dev/null | {
         best= name= count=0
         while IFS= read -r line; do

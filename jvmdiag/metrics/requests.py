@@ -46,7 +46,10 @@ class History:
 
     def paces(self, widths: tuple[float, ...]) -> Iterator[tuple[str, Pace]]:
         for source, spans in self._spans.items():
-            if spans and (pace := pace_of(Counted(spans), spans[-1].end_s, widths)):
+            # Within a span nobody knows when it came.
+            longest_s = spans[-1].end_s - spans[-1].begin_s
+            enough = [width for width in widths if width >= longest_s]
+            if pace := pace_of(Counted(spans), spans[-1].end_s, enough):
                 yield source, pace
 
 

@@ -19,6 +19,7 @@ _UNITS: dict[str, Callable[[float], str]] = {
     "bytes": size,
     "percent": lambda share: f"{share * 100:.1f} %",
     "rate": lambda value: f"{value:,.1f}",
+    "round": lambda value: f"{value:,.1f}" if 0 < value < 10 else f"{value:,.0f}",
     "seconds": duration,
 }
 NOTHING_SEEN = Verdict(Level.UNKNOWN, "nothing to be seen")

@@ -86,7 +86,7 @@ def test_every_thread_of_a_process_is_there_by_its_tid() -> None:
     ready.wait()
     try:
         pid = str(os.getpid())
-        argv = ["sh", "-c", SCRIPT.read_text(encoding="utf-8"), "sh", TOKEN, pid, pid, "", "", ""]
+        argv = ["sh", "-c", SCRIPT.read_text(encoding="utf-8"), "sh", TOKEN, pid, pid, "", "", "", ""]
         look = parse_look(subprocess.run(argv, capture_output=True, check=True).stdout, TOKEN, os.getpid())
     finally:
         over.set()
