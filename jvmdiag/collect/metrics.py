@@ -57,7 +57,7 @@ class Watched:
         Raises JvmGone where the JVM is not there any more, and what running a command raises."""
         jvm = self.jvm
         points = points_of(jvm.mounts) if jvm else ("/",)
-        look = take_look(self.reach, jvm, points, slow=slow, log=self.log.wanted if log else "")
+        look = take_look(self.reach, jvm, points, slow=slow, log=self.log.wanted if log and jvm else "")
         if jvm and look.stat[19:20] != (str(jvm.start_ticks),):
             raise JvmGone(f"the JVM {jvm.pid} of {self.name} ended while it was being looked at")
         self.log.take(look.sections.get("access", b""))

@@ -15,6 +15,7 @@ from jvmdiag.collect.servers import Servers, ServersRequest
 from jvmdiag.collect.snapshot_run import Made, Run
 from jvmdiag.errors import CommandRefused, JvmdiagError, SudoRefused
 from jvmdiag.hosts.place import ContainerPlace
+from jvmdiag.metrics.access_log import AccessLog
 from jvmdiag.metrics.figure import Figure, Metrics
 from jvmdiag.model import Owner
 from jvmdiag.snapshot.asked import HISTOGRAM, QUICK, WORK, Threads, thread_dump
@@ -47,6 +48,7 @@ class Timeline:
     sudo: bool = False
     lying: Lying = field(default_factory=Lying)
     apache: Lying = field(default_factory=Lying)
+    _log: AccessLog = field(default_factory=AccessLog)
     _quick: list[Item] = field(default_factory=list)
     _dumps: tuple[Threads, ...] = ()
     _busy: Item | None = None
@@ -121,7 +123,7 @@ class Timeline:
         request = ServersRequest(threads=bool(self.digest.dumps) and not self.run.mute)
         with ExitStack() as stack:
             servers = Servers(scene.inside, scene, request, stack)
-            metrics = take_metrics(Watched(scene.place.name, reach, scene.jvm, servers))
+            metrics = take_metrics(Watched(scene.place.name, reach, scene.jvm, servers, self._log))
         if self.redact:
             metrics = without_thread_names(metrics)
         if when == _BEFORE:

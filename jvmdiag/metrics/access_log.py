@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from jvmdiag.jvm.access_log import LOG_DELAY_S, LogCount, within
-from jvmdiag.metrics.pace import LOOKED_BACK_S, Counted, Pace, Span, pace_of, standstill
+from jvmdiag.metrics.pace import KEPT_S, Counted, Pace, Span, pace_of, standstill
 
 # Three times that Tomcat has written what it had, and this was nothing.
 SILENT_FROM_S = 30.0
 # Of an hour ago "before" says nothing of now.
 _SILENT_UNTIL_S = 3600.0
-_KEPT_S = 2 * LOOKED_BACK_S
 _CLOCKS_AGREE_S = 60
 _SECOND = 2
 _LAST_LINES = 5
@@ -171,7 +170,7 @@ class AccessLog:
             self._fed = True
         stretch = self._stretches[-1]
         stretch.last = max(stretch.last, *known)
-        kept = stretch.last - int(_KEPT_S)
+        kept = stretch.last - int(KEPT_S)
         self._counts.forget(kept)
         stretch.first = max(stretch.first, kept)
         self._stretches = [one for one in self._stretches if one.last > kept]

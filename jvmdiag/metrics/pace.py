@@ -9,6 +9,8 @@ from itertools import accumulate
 from statistics import median
 
 LOOKED_BACK_S = 900.0
+_QUARTERS = 4
+KEPT_S = _QUARTERS * LOOKED_BACK_S + 120.0
 # Of fewer the lack says nothing: they come as they come. Half of 60 is four standard deviations away.
 _ENOUGH = 60.0
 _LEAST_PER_S = 1.0
@@ -28,11 +30,13 @@ class Span:
 @dataclass(frozen=True)
 class Pace:
     """`per_s` over the last `seconds`; `before_per_s` is the median of the times before that are as long, None where
-    there are too few of them, or too little came to judge by."""
+    there are too few of them, or too little came to judge by. `best_per_s` is the highest such median of the quarters
+    of the last hour: what fell half an hour ago is what is usual by now."""
 
     per_s: float
     seconds: float
     before_per_s: float | None
+    best_per_s: float | None = None
 
 
 class Counted:
@@ -70,7 +74,7 @@ def pace_of(counted: Counted, end_s: float, widths: Sequence[float]) -> Pace | N
         now = counted.per_s(end_s - width, end_s)
         before = None if now is None else _before(counted, end_s - width, width)
         if now is not None and before is not None:
-            return Pace(now, width, before)
+            return Pace(now, width, before, _best(counted, end_s - width, width))
     for width in sorted(widths, reverse=True):
         if (now := counted.per_s(end_s - width, end_s)) is not None:
             return Pace(now, width, None)
@@ -83,8 +87,13 @@ def standstill(counted: Counted, since_s: float, until_s: float, widths: Sequenc
     for width in widths:
         before = _before(counted, since_s, width)
         if before is not None and before * (until_s - since_s) >= _ENOUGH:
-            return Pace(0.0, until_s - since_s, before)
+            return Pace(0.0, until_s - since_s, before, _best(counted, since_s, width))
     return None
+
+
+def _best(counted: Counted, until_s: float, width: float) -> float | None:
+    quarters = (_before(counted, until_s - n * LOOKED_BACK_S, width) for n in range(_QUARTERS))
+    return max((usual for usual in quarters if usual is not None), default=None)
 
 
 def _before(counted: Counted, until_s: float, width: float) -> float | None:

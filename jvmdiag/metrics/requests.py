@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 
 from jvmdiag.metrics.access_log import AccessLog
 from jvmdiag.metrics.figure import Figure, Group, figure, present
-from jvmdiag.metrics.pace import LOOKED_BACK_S, Counted, Pace, Span, pace_of
+from jvmdiag.metrics.pace import KEPT_S, Counted, Pace, Span, pace_of
 
-_ACCESS_LOG = "access log"
+ACCESS_LOG = "access log"
 # The rates of servers' pages, and the name of each source.
 _SOURCES = {"tomcat.requests.rate": "connector", "apache.requests.rate": ""}
 _APACHE = "apache"
@@ -40,7 +40,7 @@ class History:
                 label = _SOURCES[one.name]
                 source = f"connector {one.label(label)}" if label else _APACHE
                 self._spans[source].append(Span(at_s - seconds, at_s, one.value * seconds))
-        oldest_s = at_s - 2 * LOOKED_BACK_S
+        oldest_s = at_s - KEPT_S
         for spans in self._spans.values():
             spans[:] = [span for span in spans if span.begin_s >= oldest_s or span is spans[-1]]
 
@@ -66,16 +66,20 @@ def requests_group(log: AccessLog, history: History, widths: tuple[float, ...], 
         )
     if age_s is not None:
         logged = (*logged, figure("requests.age", age_s))
-    paces = [*([(_ACCESS_LOG, pace)] if pace else []), *history.paces(widths)]
+    paces = [*([(ACCESS_LOG, pace)] if pace else []), *history.paces(widths)]
     compared = (one for source, of in paces for one in _compared(source, of))
     return Group("requests", (*logged, *compared), log.unseen if served or logged else ())
 
 
 def _compared(source: str, pace: Pace) -> tuple[Figure, ...]:
-    if pace.before_per_s is None:
+    before, best = pace.before_per_s, pace.best_per_s
+    if before is None:
         return ()
+    best = before if best is None else best
     return (
         figure("requests.now", pace.per_s, source=source),
-        figure("requests.before", pace.before_per_s, source=source),
-        figure("requests.share", pace.per_s / pace.before_per_s, source=source),
+        figure("requests.before", before, source=source),
+        figure("requests.share", pace.per_s / before, source=source),
+        figure("requests.hour", best, source=source),
+        figure("requests.hour.share", pace.per_s / best, source=source),
     )

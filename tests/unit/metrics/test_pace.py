@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jvmdiag.metrics.pace import Counted, Span, pace_of, standstill
+from jvmdiag.metrics.pace import Counted, Pace, Span, pace_of, standstill
 
 WIDTHS = (60.0, 30.0, 10.0)
 
@@ -28,6 +28,14 @@ def test_one_minute_that_was_different_is_not_what_is_usual() -> None:
 def test_what_is_longer_ago_than_a_quarter_of_an_hour_does_not_count() -> None:
     pace = pace_of(Counted([*steady(500, 0, 3000), *steady(10, 3000, 4000)]), 4000, WIDTHS)
     assert pace is not None and pace.before_per_s == 10
+
+
+def test_what_fell_half_an_hour_ago_is_usual_by_now_and_still_less_than_it_was() -> None:
+    pace = pace_of(Counted([*steady(118, 0, 1900), *steady(12, 1900, 3700)]), 3700, WIDTHS)
+    assert pace == Pace(12, 60, 12, 118)
+    # An hour later nobody knows.
+    pace = pace_of(Counted([*steady(118, 0, 1900), *steady(12, 1900, 5700)]), 5700, WIDTHS)
+    assert pace == Pace(12, 60, 12, 12)
 
 
 @pytest.mark.parametrize(("known_s", "width"), [(240, 60), (239, 30), (119, 10), (40, 10)])

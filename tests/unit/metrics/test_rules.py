@@ -206,6 +206,11 @@ def labelled(name: str, value: float) -> Figure:
             Level.NOTICE,
             "up to 300 from 100",
         ),
+        (
+            {"requests.now": 12, "requests.share": 1, "requests.hour": 118, "requests.hour.share": 0.1},
+            Level.NOTICE,
+            "12 requests a second as in the minutes before, and 118 in a quarter of the last hour",
+        ),
         ({"requests.rate": 0.2, "requests.age": 4}, Level.FINE, "0.2 requests a second; too few to compare"),
         (
             {"requests.rate": 20, "requests.errors.rate": 2},
