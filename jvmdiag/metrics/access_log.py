@@ -9,7 +9,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from jvmdiag.jvm.access_log import LOG_DELAY_S, LogCount, within
+from jvmdiag.jvm.access_log import LOG_DELAY_S, LogCount, Times, within
+from jvmdiag.jvm.access_pattern import Elapsed, elapsed_of
 from jvmdiag.metrics.pace import KEPT_S, Counted, Pace, Span, pace_of, standstill
 
 # Three times that Tomcat has written what it had, and this was nothing.
@@ -41,6 +42,8 @@ class Piece:
     modified_s: int = 0
     begins: int = 0
     data: bytes | None = None
+    conf: str = ""
+    """Valves of server.xml, and the root of web.xml."""
 
 
 def parse_piece(section: bytes) -> Piece:
@@ -54,6 +57,8 @@ def parse_piece(section: bytes) -> Piece:
             piece = replace(piece, closed=True)
         elif word == b"missing":
             piece = replace(piece, missing=(*piece.missing, value.decode("utf-8", "replace")))
+        elif word == b"conf":
+            piece = replace(piece, conf=f"{piece.conf}{value.decode('utf-8', 'replace')}\n")
         elif found := _NOW.fullmatch(line):
             piece = replace(piece, now_s=int(found[1]))
         elif found := _PATH.fullmatch(line):
@@ -82,6 +87,7 @@ class AccessLog:
         self.unseen: tuple[str, ...] = ()
         """Why nothing is counted, or not all."""
         self._counts = LogCount()
+        self._elapsed: Elapsed | None = None
         self._stretches: list[_Stretch] = []
         self._at: Piece = Piece()
         self._offset = 0
@@ -103,11 +109,13 @@ class AccessLog:
         self.unseen = tuple(self._unseen(piece))
         goes_on = piece.inode == self._at.inode and piece.inode is not None and self._goes_on(piece)
         logs = piece.logs or self._at.logs
-        self._at = replace(piece, data=None, logs=logs)
+        self._at = replace(piece, data=None, logs=logs, conf="")
         if piece.data is None:
             self._at = replace(self._at, inode=None)
             return
         begins = self._offset - piece.begins if goes_on else 0
+        if piece.path:
+            self._elapsed = elapsed_of(piece.conf, piece.path)
         self._feed(piece.data[begins:], goes_on=goes_on)
         self._offset = piece.begins + len(piece.data) if piece.data else piece.size
         if not self._stretches and self._offset:
@@ -137,7 +145,7 @@ class AccessLog:
     def _feed(self, data: bytes, *, goes_on: bool) -> None:
         at, before = self._at, self._counts
         if not goes_on:
-            self._counts, self._fed = LogCount(), False
+            self._counts, self._fed = LogCount(elapsed=self._elapsed), False
         seconds = self._counts.feed(data)
         # What a caller sends can stand in front of the stamp, and look like one.
         agree = any(-_CLOCKS_AGREE_S <= one - at.modified_s <= _SECOND for one in seconds[-_LAST_LINES:])
@@ -162,6 +170,7 @@ class AccessLog:
         else:
             self._counts.requests.update(before.requests)
             self._counts.errors.update(before.errors)
+            self._counts.times = {**before.times, **self._counts.times}
 
     def _reach(self, known: Sequence[int]) -> None:
         if not self._fed:
@@ -205,12 +214,27 @@ class AccessLog:
 
     def errors_per_s(self, pace: Pace) -> float:
         """Those of 500 and above, in the time of `pace`."""
-        if not pace.per_s:
-            return 0.0
+        return (
+            sum(within(self._counts.errors, *self._seconds(pace)).values()) / pace.seconds
+            if pace.per_s
+            else 0.0
+        )
+
+    def times(self, pace: Pace) -> Times | None:
+        """How long the requests took that ended in the time of `pace`; None where the log does not tell."""
+        first, last = self._seconds(pace)
+        found = [times for second, times in self._counts.times.items() if first <= second <= last]
+        count = sum(one.count for one in found)
+        return (
+            Times(count, sum(one.total_s for one in found), max(one.longest_s for one in found))
+            if count
+            else None
+        )
+
+    def _seconds(self, pace: Pace) -> tuple[int, int]:
+        """The first and the last that `pace` is over."""
         newest = self._stretches[-1].last
-        first = int(newest + self._silent_s - pace.seconds)
-        errors = within(self._counts.errors, first, newest - (0 if self._silent_s else 1))
-        return sum(errors.values()) / pace.seconds
+        return int(newest + self._silent_s - pace.seconds), newest if self._silent_s else newest - 1
 
     def _counted(self, silent_s: float) -> Counted:
         requests, newest = self._counts.requests, self._stretches[-1].last

@@ -16,6 +16,7 @@ from jvmdiag.model import Jvm
 # Linux counts CPU time in hundredths of a second on every architecture Java runs on.
 TICKS_PER_S = 100
 _TIMEOUT_S = 20.0
+_BASE = "-Dcatalina.base="
 _PROCESS = re.compile(r"^(\d+) \((.*)\) ([A-Za-z]) (-?\d+ .*)$", re.MULTILINE)
 
 
@@ -128,7 +129,21 @@ def take_look(
     token = secrets.token_hex(8)
     who = (str(jvm.pid), str(jvm.nspid)) if jvm else ("self", "self")
     perfdata = (jvm.perfdata if jvm else None) or ""
-    argv = ["sh", "-c", _script(), "sh", token, *who, reach.prefix, perfdata, "slow" if slow else "", log]
+    base = next((o for o in jvm.options if o.startswith(_BASE)), "") if jvm else ""
+    conf = f"{base.removeprefix(_BASE)}/conf" if base else ""
+    argv = [
+        "sh",
+        "-c",
+        _script(),
+        "sh",
+        token,
+        *who,
+        reach.prefix,
+        perfdata,
+        "slow" if slow else "",
+        log,
+        conf if log else "",
+    ]
     done = reach.host.run([*argv, *(points if slow else ())], user=reach.user, timeout_s=_TIMEOUT_S)
     return parse_look(done.stdout, token, jvm.pid if jvm else None, why=done.complaint)
 

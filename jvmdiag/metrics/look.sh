@@ -1,7 +1,7 @@
 # Print the kernel's figures about a machine and one process of it, in sections: "@@TOKEN name".
 # $1 token, $2 pid (self: none in particular), $3 its pid as it knows itself, $4 the prefix of its mount namespace, $5 its
-# performance data file or empty, $6 slow, for what is dear too, or empty, $7 what is wanted of its access log (below) or empty;
-# then the mount points whose room is asked for.
+# performance data file or empty, $6 slow, for what is dear too, or empty, $7 what is wanted of its access log (below) or empty,
+# $8 the directory of Tomcat's configuration or empty; then the mount points whose room is asked for.
 # Needs a POSIX sh and cat; what else is missing only leaves sections empty. Few commands: each costs the target a millisecond.
 token=$1
 pid=$2
@@ -9,8 +9,9 @@ prefix=$4
 perfdata=$5
 slow=$6
 log=$7
+conf=$8
 own=$prefix/proc/$3
-shift 7
+shift 8
 unset LC_ALL LANG
 section() { printf '\n@@%s %s\n' "$token" "$*"; }
 cd /proc || exit 1
@@ -141,7 +142,12 @@ if [ -n "$log" ] && [ "$pid" != self ]; then
             count=$((count + 1))
             if [ -z "$best" ] || [ "$pid/fd/$number" -nt "$pid/fd/$best" ]; then best=$number name=$path; fi
         done
-        [ -z "$best" ] || { printf 'path %s %s\n' $count "$name"; look_at "$best" any 0; }
+        [ -z "$best" ] || {
+            printf 'path %s %s\n' $count "$name"
+            # What stands where in a line, and in which unit.
+            [ -z "$conf" ] || sed -n -e '/<Valve/,/\/>/s/^/conf /p' -e '/<web-app/,/>/s/^/conf /p' "$prefix$conf/server.xml" "$prefix$conf/web.xml" 2>/dev/null
+            look_at "$best" any 0
+        }
     }
 fi
 section end

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from jvmdiag.metrics.access_log import AccessLog
-from jvmdiag.metrics.figure import Figure, Group, figure, present
+from jvmdiag.metrics.figure import Figure, Group, figure, maybe, present
 from jvmdiag.metrics.pace import KEPT_S, Counted, Pace, Span, pace_of
 
 ACCESS_LOG = "access log"
@@ -59,9 +59,12 @@ def requests_group(log: AccessLog, history: History, widths: tuple[float, ...], 
     pace, age_s = log.pace(widths), log.age_s
     logged: tuple[Figure, ...] = ()
     if pace:
+        times = log.times(pace) if pace.per_s else None
         logged = present(
             figure("requests.rate", pace.per_s),
             figure("requests.errors.rate", log.errors_per_s(pace)),
+            maybe("requests.time.mean", times.total_s / times.count if times else None),
+            maybe("requests.time.max", times.longest_s if times else None),
             figure("requests.seconds", pace.seconds),
         )
     if age_s is not None:

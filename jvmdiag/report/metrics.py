@@ -280,6 +280,8 @@ def _requests(group: Group) -> Iterator[str]:
         _part(group, "requests.seconds", "over {}", duration),
         _part(group, "requests.before", "before {}/s", number, log),
         _part(group, "requests.errors.rate", "{} errors/s", number),
+        _part(group, "requests.time.mean", "mean {}", duration),
+        _part(group, "requests.time.max", "longest {}", duration),
         _part(group, "requests.age", "the last was logged {} ago", duration),
     )
     for one in group.all("requests.now"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import shutil
 import subprocess
@@ -34,9 +35,9 @@ def log(tmp_path: Path) -> Iterator[BinaryIO]:
         yield file
 
 
-def look_at(follower: AccessLog, shell: str, path: str | None = None) -> dict[str, float]:
+def look_at(follower: AccessLog, shell: str, path: str | None = None, conf: str = "") -> dict[str, float]:
     pid = str(os.getpid())
-    argv = [shell, "-c", SCRIPT, "sh", TOKEN, pid, pid, "", "", "", follower.wanted]
+    argv = [shell, "-c", SCRIPT, "sh", TOKEN, pid, pid, "", "", "", follower.wanted, conf]
     environment = {"PATH": path or os.environ["PATH"]}
     done = subprocess.run(argv, capture_output=True, check=True, env=environment)
     assert done.stderr == b""
@@ -66,6 +67,26 @@ def test_a_log_is_found_and_followed(shell: str, log: BinaryIO, tmp_path: Path) 
     assert (found["requests.rate"], found["requests.before"]) == (1, 10)
     # Nothing new.
     assert look_at(follower, shell)["requests.rate"] == 1
+
+
+def test_how_long_requests_took_is_told_by_the_pattern_of_the_valve(
+    shell: str, log: BinaryIO, tmp_path: Path
+) -> None:
+    conf = tmp_path / "it's conf"
+    conf.mkdir()
+    (conf / "server.xml").write_text(
+        '<Server>\n<Resource password="s3cret" />\n<Valve className="org.apache.catalina.valves.AccessLogValve"\n'
+        f'  prefix="{html.escape(NAME[:8])}"\n  pattern="%h %l %u %t &quot;%r&quot; %s %b %D" />\n</Server>\n'
+    )
+    (conf / "web.xml").write_text(
+        '<?xml?>\n<web-app xmlns="https://jakarta.ee/xml/ns/jakartaee"\n version="6.0">\n'
+    )
+    now = int(time.time())
+    log.write(lines(10, now - 100, now).replace(b" 12\n", b" 12 2500\n"))
+    follower = AccessLog()
+    found = look_at(follower, shell, conf=str(conf))
+    assert found["requests.time.mean"] == pytest.approx(0.0025) == found["requests.time.max"]
+    assert "s3cret" not in repr(vars(follower))
 
 
 def test_of_a_huge_log_the_end_is_read(shell: str, log: BinaryIO) -> None:
