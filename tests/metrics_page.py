@@ -25,8 +25,8 @@ than 20,000 TCP sockets the table is not read.
 
 **Requests come from Tomcat's access log**, which is found among the JVM's open files by a name with "access" and
 "log" in it, in the common log format or what begins like it (`%h %l %u %t "%r" %s`). Its last 4 MiB are read once,
-which takes 7 ms of CPU time there; then every five seconds what was added, which takes 3. They are counted by their stamps and not kept: nothing of a line is shown or
-stored. How to read the figures:
+which takes 7 ms of CPU time there; then every five seconds what was added, which takes 3. They are counted by their
+stamps and not kept: nothing of a line is shown or stored. How to read the figures:
 
 - Tomcat writes the log every 10 s (`backgroundProcessorDelay`), or when its buffer is full. So a rate ends at the
   newest stamp, which `requests.age` says the age of, and what may still be in the buffer is never counted as

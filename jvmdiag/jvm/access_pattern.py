@@ -34,8 +34,8 @@ class Elapsed:
 
 
 def elapsed_of(conf: str, path: str) -> Elapsed | None:
-    """Of the log at `path`, by the Valve elements of server.xml and the root element of web.xml. None where its valve is
-    not among them, or has no time."""
+    """Of the log at `path`, by the Valve elements of server.xml and the root element of web.xml. None where its valve
+    is not among them, or has no time."""
     file = path.removesuffix(" (deleted)").rpartition("/")[2]
     valves = [_attributes(element) for element in _VALVE.findall(_COMMENT.sub("", conf))]
     patterns = {
