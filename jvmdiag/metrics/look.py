@@ -130,6 +130,9 @@ def take_look(
     who = (str(jvm.pid), str(jvm.nspid)) if jvm else ("self", "self")
     perfdata = (jvm.perfdata if jvm else None) or ""
     base = next((o for o in jvm.options if o.startswith(_BASE)), "") if jvm else ""
+    # Behind a prefix a link on the way, as Debian has one, would lead into the root of whoever looks.
+    if reach.prefix:
+        base = ""
     conf = f"{base.removeprefix(_BASE)}/conf" if base else ""
     argv = [
         "sh",

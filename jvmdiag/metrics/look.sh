@@ -145,7 +145,7 @@ if [ -n "$log" ] && [ "$pid" != self ]; then
         [ -z "$best" ] || {
             printf 'path %s %s\n' $count "$name"
             # What stands where in a line, and in which unit.
-            [ -z "$conf" ] || sed -n -e '/<Valve/,/\/>/s/^/conf /p' -e '/<web-app/,/>/s/^/conf /p' "$prefix$conf/server.xml" "$prefix$conf/web.xml" 2>/dev/null
+            [ -z "$conf" ] || sed -n -e '/<Valve/,/\/>/s/^/conf /p' -e '/<web-app/,/>/s/^/conf /p' "$conf/server.xml" "$conf/web.xml" 2>/dev/null
             look_at "$best" any 0
         }
     }

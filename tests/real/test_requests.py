@@ -19,25 +19,29 @@ from docker.models.containers import Container
 
 from tests.real import load_generator
 from tests.real.containers import http_get, left_behind, published_port, snapshot
-from tests.real.fixtures import RunContainer
+from tests.real.fixtures import RunContainer, cases
 from tests.real.jvmdiag import TIMEOUT_S, argv, environment, jvmdiag
 
 LOG = "access log"
 CONNECTOR = "connector http-nio-8080"
-# Written at once, with more columns, under another name, and rotated every minute; and the default.
-VALVE = (
-    '<Valve className="org.apache.catalina.valves.AccessLogValve" directory="/tmp/it&apos;s &quot;a&quot; $(id) dir" '
-    'prefix="shop&apos;s access log" suffix=" .txt" fileDateFormat=" yyyy-MM-dd HH-mm" buffered="false" '
-    'pattern="%h %l %u %t &quot;%r&quot; %s %b %D" />'
-)
-OTHER_LOG = (
-    "mkdir -p /tmp/base/logs /tmp/base/work && cd /tmp/base && cp -r /etc/tomcat10 conf && "
-    "ln -s /var/lib/tomcat10/webapps webapps && "
-    rf"sed '/AccessLogValve/,/\/>/c\{VALVE}' /etc/tomcat10/server.xml >conf/server.xml && "
-    "CATALINA_BASE=/tmp/base exec /usr/share/tomcat10/bin/catalina.sh run"
-)
+DEFAULT = "/var/lib/tomcat10/logs/localhost_access_log"
+OTHER = "/tmp/it's \"a\" $(id) dir/shop's access log"
 PER_S = 50.0
-FAST_S = 55.0
+
+
+def other_valve(date_format: str) -> str:
+    """A command: its lines are written at once, with one more column, and into a log of another name."""
+    valve = (
+        '<Valve className="org.apache.catalina.valves.AccessLogValve" suffix=" .txt" buffered="false" '
+        'directory="/tmp/it&apos;s &quot;a&quot; $(id) dir" prefix="shop&apos;s access log" '
+        f'fileDateFormat=" {date_format}" pattern="%h %l %u %t &quot;%r&quot; %s %b %D" />'
+    )
+    return (
+        "mkdir -p /tmp/base/logs /tmp/base/work && cd /tmp/base && cp -r /etc/tomcat10 conf && "
+        "ln -s /var/lib/tomcat10/webapps webapps && "
+        rf"sed '/AccessLogValve/,/\/>/c\{valve}' /etc/tomcat10/server.xml >conf/server.xml && "
+        "CATALINA_BASE=/tmp/base exec /usr/share/tomcat10/bin/catalina.sh run"
+    )
 
 
 class Sets:
@@ -76,15 +80,16 @@ class Sets:
 class Callers(threading.Thread):
     """Ask at a constant rate, then for what is slow until `stop`; the Unix time of the end of each request."""
 
-    def __init__(self, container: Container) -> None:
+    def __init__(self, container: Container, fast_s: float) -> None:
         super().__init__()
+        self._fast_s = fast_s
         self._port = published_port(container)
         self._over = threading.Event()
         self.fast: list[float] = []
         self.slow: list[float] = []
 
     def run(self) -> None:
-        self.fast = self._ask("/slow.jsp?ms=0", FAST_S)
+        self.fast = self._ask("/slow.jsp?ms=0", self._fast_s)
         self.slow = self._ask("/slow.jsp?ms=400", None)
 
     def _ask(self, path: str, seconds: float | None) -> list[float]:
@@ -138,21 +143,28 @@ def fell(sets: Sets) -> bool:
     return any(share < 0.5 for share in sets.all("requests.share", LOG))
 
 
-def test_requests_fall_where_a_page_becomes_slow_and_not_where_a_buffer_is_full_or_a_log_is_rotated(
-    run_container: RunContainer, tmp_path: Path
+@pytest.mark.parametrize(
+    ("past_s", "fast_s", "date_format"),
+    cases((300, 15, "yyyy-MM-dd"), long=[(0, 55, "yyyy-MM-dd HH-mm")]),
+    ids=["prepared past", "rotated"],
+)
+def test_requests_fall_where_a_page_becomes_slow_and_not_where_lines_come_in_bursts(
+    run_container: RunContainer, tmp_path: Path, past_s: int, fast_s: float, date_format: str
 ) -> None:
-    containers = [
-        run_container("tomcat-manager"),
-        run_container("tomcat-manager", command=["sh", "-c", OTHER_LOG]),
-    ]
+    command = ["sh", "-c", other_valve(date_format)]
+    containers = [run_container("tomcat-manager"), run_container("tomcat-manager", command=command)]
     for container in containers:
         http_get(container, "/slow.jsp?ms=0")  # it is compiled now
     before = [snapshot(container) for container in containers]
-    callers = [Callers(container) for container in containers]
-    looking = [Looking(container, tmp_path) for container in containers]
+    now = int(time.time())
+    if past_s:
+        for container, log in zip(containers, (DEFAULT, OTHER), strict=True):
+            append(container, log, lines_of(int(PER_S), now - past_s, now + 1), now + 1)
+    callers = [Callers(container, fast_s) for container in containers]
     for caller in callers:
         caller.start()
-    until = time.monotonic() + FAST_S + 60
+    looking = [Looking(container, tmp_path) for container in containers]
+    until = time.monotonic() + fast_s + 90
     while not all(fell(one.sets) for one in looking) and time.monotonic() < until:
         time.sleep(0.5)
     errors = [one.end() for one in looking]
@@ -175,9 +187,9 @@ def test_requests_fall_where_a_page_becomes_slow_and_not_where_a_buffer_is_full_
         shown_at = [datetime.fromisoformat(at).timestamp() for at in sets.moments("requests.share")]
         assert shown_at[0] < min(caller.slow) < shown_at[fallen]
         assert max(sets.all("requests.age")) <= most_s
-    assert len([log for log in listing(containers[1]) if "access log" in log]) > 1  # it was rotated meanwhile
+    assert past_s or len(listing(containers[1])) > 1  # it was rotated meanwhile
     left = [thing for pair in zip(containers, before, strict=True) for thing in left_behind(*pair)]
-    assert [thing for thing in left if "shop's access log" not in thing] == []
+    assert [thing for thing in left if "shop's access log" not in thing and "/tmp/lines" not in thing] == []
     # The valve of one says how long a request took.
     times = looking[1].sets.all("requests.time.max")
     assert times and times[0] < 0.4 <= times[-1] < 5
@@ -194,25 +206,24 @@ def tomcat_that_has_written_its_log(run_container: RunContainer) -> Container:
     container = run_container("tomcat-manager")
     until = time.monotonic() + 30
     while time.monotonic() < until:
-        done: Any = container.exec_run(["sh", "-c", "cat logs/*access_log*"], workdir="/var/lib/tomcat10")
+        done: Any = container.exec_run(["sh", "-c", f"cat {DEFAULT}*"])
         if b" 200 " in done.output:
             return container
         time.sleep(0.2)
     raise AssertionError("Tomcat wrote no line within 30 s")
 
 
-def append(container: Container, lines: bytes, modified_s: int) -> str:
-    """`lines` at the end of the log that its Tomcat writes, last changed then. Returns its path."""
+def append(container: Container, log: str, lines: bytes, modified_s: int) -> None:
+    """`lines` at the end of the log that its Tomcat writes, whose name begins like this; last changed then."""
     archive = BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         about = tarfile.TarInfo("lines")
         about.size, about.mode = len(lines), 0o644
         tar.addfile(about, BytesIO(lines))
     container.put_archive("/tmp", archive.getvalue())
-    script = 'for log in logs/*access_log*; do :; done; cat /tmp/lines >>"$log"; touch -d "@$1" "$log"; echo "$log"'
-    done: Any = container.exec_run(["sh", "-c", script, "sh", str(modified_s)], workdir="/var/lib/tomcat10")
+    script = 'for log in "$1"*; do :; done; cat /tmp/lines >>"$log" && touch -d "@$2" "$log"'
+    done: Any = container.exec_run(["sh", "-c", script, "sh", log, str(modified_s)])
     assert done.exit_code == 0, done.output
-    return str(done.output.decode().strip())
 
 
 def lines_of(per_s: int, first: int, last: int) -> bytes:
@@ -226,7 +237,7 @@ def lines_of(per_s: int, first: int, last: int) -> bytes:
 def test_one_set_tells_a_fall_by_the_stamps_of_the_past(run_container: RunContainer, tmp_path: Path) -> None:
     container = run_container("tomcat-manager")
     now = int(time.time())
-    append(container, lines_of(118, now - 600, now - 60) + lines_of(12, now - 60, now + 1), now + 1)
+    append(container, DEFAULT, lines_of(118, now - 600, now - 60) + lines_of(12, now - 60, now + 1), now + 1)
     shown = jvmdiag("metrics", str(container.name), home=tmp_path)
     assert shown.exit_code == 0, shown.err
     [verdict] = [line for line in shown.out.splitlines() if line.startswith("REQUESTS")]
@@ -237,7 +248,7 @@ def test_one_set_tells_a_fall_by_the_stamps_of_the_past(run_container: RunContai
 def test_a_tomcat_that_hangs_logs_nothing(run_container: RunContainer, tmp_path: Path) -> None:
     container = tomcat_that_has_written_its_log(run_container)
     now = int(time.time())
-    append(container, lines_of(118, now - 400, now - 45), now - 45)
+    append(container, DEFAULT, lines_of(118, now - 400, now - 45), now - 45)
     asked = threading.Thread(target=http_get, args=(container, "/slow.jsp?ms=8000"), kwargs={"timeout_s": 20})
     asked.start()
     run = jvmdiag("metrics", str(container.name), "--json", home=tmp_path)
