@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import median_low
 
 from jvmdiag.jvm.access_log import LOG_DELAY_S, LogCount, Times, within
 from jvmdiag.jvm.access_pattern import Elapsed, elapsed_of
@@ -19,7 +20,7 @@ SILENT_FROM_S = 30.0
 _SILENT_UNTIL_S = 3600.0
 _CLOCKS_AGREE_S = 60
 _SECOND = 2
-_LAST_LINES = 5
+_SOME_LINES = 5
 _NUMBER = rb"(\d{1,20})"
 _NOW = re.compile(rb"now " + _NUMBER)
 _LOG = re.compile(b" ".join((b"log", *(_NUMBER,) * 5)))
@@ -91,13 +92,14 @@ class AccessLog:
         self._stretches: list[_Stretch] = []
         self._at: Piece = Piece()
         self._offset = 0
-        self._follows = False
         self._fed = False
 
     @property
     def wanted(self) -> str:
         """What the next look is to read: $7 of look.sh."""
         at = self._at
+        if at.logs > 1 and (self.age_s or 0.0) >= SILENT_FROM_S:
+            return "find"  # another one may be written by now
         return f"{at.descriptor} {at.inode} {self._offset}" if at.inode is not None else "find"
 
     def take(self, section: bytes) -> None:
@@ -140,7 +142,7 @@ class AccessLog:
         if piece.data is None:
             return [f"{self.path}: it may not be read"]
         logs = piece.logs or self._at.logs
-        return [f"{logs - 1} more access logs: {self.path} alone is counted"] if logs > 1 else []
+        return [f"{logs - 1} more access logs are open: {self.path} alone is counted"] if logs > 1 else []
 
     def _feed(self, data: bytes, *, goes_on: bool) -> None:
         at, before = self._at, self._counts
@@ -148,7 +150,7 @@ class AccessLog:
             self._counts, self._fed = LogCount(elapsed=self._elapsed), False
         seconds = self._counts.feed(data)
         # What a caller sends can stand in front of the stamp, and look like one.
-        agree = any(-_CLOCKS_AGREE_S <= one - at.modified_s <= _SECOND for one in seconds[-_LAST_LINES:])
+        agree = any(-_CLOCKS_AGREE_S <= one - at.modified_s <= _SECOND for one in seconds[-_SOME_LINES:])
         latest = at.modified_s + _SECOND if agree else max(seconds, default=0)
         known = [one for one in seconds if one <= latest]
         if not goes_on:
@@ -165,7 +167,7 @@ class AccessLog:
     def _join(self, before: LogCount, known: Sequence[int]) -> None:
         """What was counted before counts on, where this log begins behind it: it was rotated, or too much was
         written to be read. Another log takes its place."""
-        if self._stretches and known and known[0] < self._stretches[-1].last:
+        if self._stretches and known and _first(known) < self._stretches[-1].last:
             self._stretches = []
         else:
             self._counts.requests.update(before.requests)
@@ -175,7 +177,8 @@ class AccessLog:
     def _reach(self, known: Sequence[int]) -> None:
         if not self._fed:
             # Where it was begun to be read is somewhere in a second.
-            self._stretches.append(_Stretch(known[0] + 1, known[0]))
+            first = _first(known)
+            self._stretches.append(_Stretch(first + 1, first))
             self._fed = True
         stretch = self._stretches[-1]
         stretch.last = max(stretch.last, *known)
@@ -247,3 +250,8 @@ class AccessLog:
             last = Span(newest, newest + 1, requests.get(newest, 0))
             spans += [last, Span(newest + 1, newest + silent_s, 0)]
         return Counted(spans)
+
+
+def _first(known: Sequence[int]) -> int:
+    """The second of the first lines, whatever a caller made of one of them."""
+    return median_low(known[:_SOME_LINES])

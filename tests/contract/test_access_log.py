@@ -128,7 +128,7 @@ def test_of_several_logs_the_one_that_is_written_is_counted(
         follower = AccessLog()
         look_at(follower, shell)
     assert follower.path == str(tmp_path / NAME)
-    assert follower.unseen == (f"1 more access logs: {follower.path} alone is counted",)
+    assert follower.unseen == (f"1 more access logs are open: {follower.path} alone is counted",)
 
 
 def test_a_pipe_keeps_what_is_in_it(shell: str, tmp_path: Path) -> None:

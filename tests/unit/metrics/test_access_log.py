@@ -151,9 +151,23 @@ def test_a_clock_of_the_stamps_that_differs_is_said_and_makes_no_silence(off_s: 
     assert looked(log, follower, NOON + 700)["requests.share"] == 0
 
 
-def test_a_stamp_that_a_caller_sent_is_none() -> None:
+def test_one_of_several_that_falls_silent_is_looked_for_again() -> None:
+    log, follower = Log(), AccessLog()
+    log.grow(lines({NOON + n: 50 for n in range(601)}), NOON + 600)
+    follower.take(log.section("find", NOON + 601).replace(b"path 1", b"path 2"))
+    looked(log, follower, NOON + 629)
+    assert follower.wanted != "find"
+    looked(log, follower, NOON + 631)
+    assert follower.wanted == "find"
+    # It is still the one that was written last.
+    assert looked(log, follower, NOON + 640)["requests.share"] == 0
+
+
+@pytest.mark.parametrize("year", [2019, 2030])
+def test_a_stamp_that_a_caller_sent_is_none(year: int) -> None:
     log = Log()
-    forged = '[01/Mar/2030:12:00:00 +0000] "GET / HTTP/1.1" 200'
+    forged = f'[01/Mar/{year}:12:00:00 +0000] "GET / HTTP/1.1" 200'
+    log.grow(line(NOON, client=forged), NOON)
     log.grow(lines({NOON + n: 50 for n in range(600)}), NOON + 600)
     log.grow(line(NOON + 600, client=forged) + line(NOON + 600) * 2, NOON + 600)
     found = looked(log, AccessLog(), NOON + 602)
@@ -213,7 +227,7 @@ def test_another_log_takes_the_place_of_one_that_it_does_not_follow_on() -> None
         (b"now 5\npath 1 /l/access.log\nlog 5 7 4 4 0\ndata\nGET\n", "no line has the time of %t"),
         (
             b"now 5\npath 3 /l/access.log\nlog 5 7 90 4 0\ndata\n" + line(4),
-            "2 more access logs: /l/access.log alone",
+            "2 more access logs are open: /l/access.log alone",
         ),
     ],
 )
