@@ -11,6 +11,7 @@ from pathlib import Path
 
 from jvmdiag.attach.rung import Reach
 from jvmdiag.errors import CommandRefused
+from jvmdiag.jvm.links import real_sh
 from jvmdiag.model import Jvm
 
 # Linux counts CPU time in hundredths of a second on every architecture Java runs on.
@@ -114,8 +115,8 @@ def keyed(text: str) -> dict[str, str]:
 
 
 @cache
-def _script() -> str:
-    return Path(__file__).with_name("look.sh").read_text(encoding="utf-8")
+def look_sh() -> str:
+    return real_sh() + Path(__file__).with_name("look.sh").read_text(encoding="utf-8")
 
 
 def take_look(
@@ -130,14 +131,11 @@ def take_look(
     who = (str(jvm.pid), str(jvm.nspid)) if jvm else ("self", "self")
     perfdata = (jvm.perfdata if jvm else None) or ""
     base = next((o for o in jvm.options if o.startswith(_BASE)), "") if jvm else ""
-    # Behind a prefix a link on the way, as Debian has one, would lead into the root of whoever looks.
-    if reach.prefix:
-        base = ""
     conf = f"{base.removeprefix(_BASE)}/conf" if base else ""
     argv = [
         "sh",
         "-c",
-        _script(),
+        look_sh(),
         "sh",
         token,
         *who,

@@ -2,7 +2,7 @@
 # $1 token, $2 pid (self: none in particular), $3 its pid as it knows itself, $4 the prefix of its mount namespace, $5 its
 # performance data file or empty, $6 slow, for what is dear too, or empty, $7 what is wanted of its access log (below) or empty,
 # $8 the directory of Tomcat's configuration or empty; then the mount points whose room is asked for.
-# Needs a POSIX sh and cat; what else is missing only leaves sections empty. Few commands: each costs the target a millisecond.
+# Needs a POSIX sh, with real.sh before it, and cat; what else is missing only leaves sections empty. Few commands: each costs the target a millisecond.
 token=$1
 pid=$2
 prefix=$4
@@ -145,7 +145,9 @@ if [ -n "$log" ] && [ "$pid" != self ]; then
         [ -z "$best" ] || {
             printf 'path %s %s\n' $count "$name"
             # What stands where in a line, and in which unit.
-            [ -z "$conf" ] || sed -n -e '/<Valve/,/\/>/s/^/conf /p' -e '/<web-app/,/>/s/^/conf /p' "$conf/server.xml" "$conf/web.xml" 2>/dev/null
+            [ -z "$conf" ] || for file in server.xml web.xml; do
+                real "$conf/$file" && sed -n -e '/<Valve/,/\/>/s/^/conf /p' -e '/<web-app/,/>/s/^/conf /p' "$prefix$real"
+            done 2>/dev/null
             look_at "$best" any 0
         }
     }

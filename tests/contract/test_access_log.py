@@ -14,12 +14,10 @@ from typing import BinaryIO
 
 import pytest
 
-import jvmdiag.metrics
 from jvmdiag.metrics.access_log import AccessLog
-from jvmdiag.metrics.look import parse_look
+from jvmdiag.metrics.look import look_sh, parse_look
 from jvmdiag.metrics.requests import History, requests_group, widths_of
 
-SCRIPT = Path(jvmdiag.metrics.__file__).with_name("look.sh").read_text(encoding="utf-8")
 TOKEN = "0123456789abcdef"
 NAME = 'it\'s "the" access $(id) log -> .txt'
 
@@ -35,9 +33,11 @@ def log(tmp_path: Path) -> Iterator[BinaryIO]:
         yield file
 
 
-def look_at(follower: AccessLog, shell: str, path: str | None = None, conf: str = "") -> dict[str, float]:
+def look_at(
+    follower: AccessLog, shell: str, path: str | None = None, conf: str = "", prefix: str = ""
+) -> dict[str, float]:
     pid = str(os.getpid())
-    argv = [shell, "-c", SCRIPT, "sh", TOKEN, pid, pid, "", "", "", follower.wanted, conf]
+    argv = [shell, "-c", look_sh(), "sh", TOKEN, pid, pid, prefix, "", "", follower.wanted, conf]
     environment = {"PATH": path or os.environ["PATH"]}
     done = subprocess.run(argv, capture_output=True, check=True, env=environment)
     assert done.stderr == b""
@@ -72,8 +72,11 @@ def test_a_log_is_found_and_followed(shell: str, log: BinaryIO, tmp_path: Path) 
 def test_how_long_requests_took_is_told_by_the_pattern_of_the_valve(
     shell: str, log: BinaryIO, tmp_path: Path
 ) -> None:
-    conf = tmp_path / "it's conf"
-    conf.mkdir()
+    # Behind a prefix, as another mount namespace is: its links lead from its own root.
+    conf = tmp_path / "etc" / "it's conf"
+    conf.mkdir(parents=True)
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "conf").symlink_to("/etc/it's conf")
     (conf / "server.xml").write_text(
         '<Server>\n<Resource password="s3cret" />\n<Valve className="org.apache.catalina.valves.AccessLogValve"\n'
         f'  prefix="{html.escape(NAME[:8])}"\n  pattern="%h %l %u %t &quot;%r&quot; %s %b %D" />\n</Server>\n'
@@ -84,7 +87,7 @@ def test_how_long_requests_took_is_told_by_the_pattern_of_the_valve(
     now = int(time.time())
     log.write(lines(10, now - 100, now).replace(b" 12\n", b" 12 2500\n"))
     follower = AccessLog()
-    found = look_at(follower, shell, conf=str(conf))
+    found = look_at(follower, shell, conf="/base/conf", prefix=str(tmp_path))
     assert found["requests.time.mean"] == pytest.approx(0.0025) == found["requests.time.max"]
     assert "s3cret" not in repr(vars(follower))
 

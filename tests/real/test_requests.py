@@ -159,7 +159,7 @@ def test_requests_fall_where_a_page_becomes_slow_and_not_where_lines_come_in_bur
     now = int(time.time())
     if past_s:
         for container, log in zip(containers, (DEFAULT, OTHER), strict=True):
-            append(container, log, lines_of(int(PER_S), now - past_s, now + 1), now + 1)
+            begin_with(container, log, lines_of(int(PER_S), now - past_s, now + 1), now + 1)
     callers = [Callers(container, fast_s) for container in containers]
     for caller in callers:
         caller.start()
@@ -213,15 +213,15 @@ def tomcat_that_has_written_its_log(run_container: RunContainer) -> Container:
     raise AssertionError("Tomcat wrote no line within 30 s")
 
 
-def append(container: Container, log: str, lines: bytes, modified_s: int) -> None:
-    """`lines` at the end of the log that its Tomcat writes, whose name begins like this; last changed then."""
+def begin_with(container: Container, log: str, lines: bytes, modified_s: int) -> None:
+    """`lines` instead of those in the log that its Tomcat writes, whose name begins like this; last changed then."""
     archive = BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         about = tarfile.TarInfo("lines")
         about.size, about.mode = len(lines), 0o644
         tar.addfile(about, BytesIO(lines))
     container.put_archive("/tmp", archive.getvalue())
-    script = 'for log in "$1"*; do :; done; cat /tmp/lines >>"$log" && touch -d "@$2" "$log"'
+    script = 'for log in "$1"*; do :; done; cat /tmp/lines >"$log" && touch -d "@$2" "$log"'
     done: Any = container.exec_run(["sh", "-c", script, "sh", log, str(modified_s)])
     assert done.exit_code == 0, done.output
 
@@ -237,7 +237,9 @@ def lines_of(per_s: int, first: int, last: int) -> bytes:
 def test_one_set_tells_a_fall_by_the_stamps_of_the_past(run_container: RunContainer, tmp_path: Path) -> None:
     container = run_container("tomcat-manager")
     now = int(time.time())
-    append(container, DEFAULT, lines_of(118, now - 600, now - 60) + lines_of(12, now - 60, now + 1), now + 1)
+    begin_with(
+        container, DEFAULT, lines_of(118, now - 600, now - 60) + lines_of(12, now - 60, now + 1), now + 1
+    )
     shown = jvmdiag("metrics", str(container.name), home=tmp_path)
     assert shown.exit_code == 0, shown.err
     [verdict] = [line for line in shown.out.splitlines() if line.startswith("REQUESTS")]
@@ -248,7 +250,7 @@ def test_one_set_tells_a_fall_by_the_stamps_of_the_past(run_container: RunContai
 def test_a_tomcat_that_hangs_logs_nothing(run_container: RunContainer, tmp_path: Path) -> None:
     container = tomcat_that_has_written_its_log(run_container)
     now = int(time.time())
-    append(container, DEFAULT, lines_of(118, now - 400, now - 45), now - 45)
+    begin_with(container, DEFAULT, lines_of(118, now - 400, now - 45), now - 45)
     asked = threading.Thread(target=http_get, args=(container, "/slow.jsp?ms=8000"), kwargs={"timeout_s": 20})
     asked.start()
     run = jvmdiag("metrics", str(container.name), "--json", home=tmp_path)
