@@ -24,19 +24,47 @@ the network is that of its container; CPU, load, memory and disks of the machine
 one of all that 25 (with 200 processes); of 3,000 threads each takes 80 ms, and 1 MB comes here. Of more
 than 20,000 TCP sockets the table is not read.
 
+**Requests come from Tomcat's access log**, which is found among the JVM's open files by a name with "access" and
+"log" in it, in the common log format or what begins like it (`%h %l %u %t "%r" %s`). Its last 4 MiB are read once,
+which takes 7 ms of CPU time there; then every five seconds what was added, which takes 3. They are counted by their
+stamps and not kept: nothing of a line is shown or stored. How to read the figures:
+
+- Tomcat writes the log every 10 s (`backgroundProcessorDelay`), or when its buffer is full. So a rate ends at the
+  newest stamp, which `requests.age` says the age of, and what may still be in the buffer is never counted as
+  missing. With a delay of more than 30 s in `server.xml` a log looks silent between two times of writing: set
+  `buffered="false"`, or use `--tomcat-user`.
+- A request is logged when it **ends**. A Tomcat that hangs logs nothing: after 30 s of that, if 60 requests would
+  have come, `requests.now` is 0. In the first 30 s the rate is still that of the time before it hung.
+- "Before" is the median of the times before that are as long as "now": a minute, and 15 of them where the log goes
+  back so far; with many requests a second 4 MiB are less, and the times are 30 or 10 s long. What fell more
+  than 7 minutes ago is what is usual by then: `requests.hour` is the best quarter of the last hour, as far as
+  the log was read. Fewer than 1 a second, or 60 in all, are not judged.
+- What was rotated, truncated or more than 4 MiB between two looks is a time of which nothing is known, and not a
+  time without requests.
+- How long requests took is told where the valve's `pattern` in `conf/server.xml` has `%D` (or `%T` with a fraction,
+  `%{ms}T`) behind `%t "%r" %s`. `%D` is read as microseconds where `conf/web.xml` is Jakarta's, from Tomcat 10 on,
+  and as milliseconds where it is not. Whole seconds and `%F` are not told.
+- A clock of the stamps that is not the target's is said, and the time of the file's last change counts instead.
+- Of several logs (one for each `Host`) the one that was written last is counted. Who may not see the JVM's open
+  files is told so.
+
+With `--count` and `--watch` the rates of Tomcat's manager and of Apache are compared with those of the sets before,
+in the same way.
+
 `--statsd HOST:PORT` sends the figures that have a Datadog name, as gauges, with `target` and the labels as tags.
 
 The last column says what a test of real parts puts the figure beside, and which test; it is made of the tests' own
 calls (`checked` in `tests/real/shown.py`), which fail where a figure of 0 would pass."""
 _NAMES = {
     "cpu": "CPU", "memory": "Memory", "network": "Network", "disk": "Disk", "limits": "Limits",
-    "jvm": "JVM", "tomcat": "Tomcat", "apache": "Apache httpd",
+    "jvm": "JVM", "tomcat": "Tomcat", "requests": "Requests", "apache": "Apache httpd",
 }  # fmt: skip
 _VERDICTS = """## Verdicts
 
 Rules of thumb, in their order: in each group the first that holds is what is said. A condition is about the figure
 without labels, or, where there is none, any of those that have some, the largest first; all of a rule is about the
-same disk, interface or connector."""
+same disk, interface, connector or source. The first condition is about a figure of the group, the others may be
+about any."""
 
 
 def page() -> str:

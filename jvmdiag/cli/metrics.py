@@ -53,9 +53,10 @@ def command(
     tomcat_user: servers.TomcatUser = None,
     threads: servers.Threads = True,
 ) -> None:
-    """Show the machine around a JVM: CPU, memory, network, disk, limits, the JVM, Tomcat, Apache. And what it means.
+    """Show the machine around a JVM: CPU, requests, memory, network, disk, limits, the JVM, Tomcat, Apache.
 
-    Reads the kernel's files, installs nothing. Of Tomcat it takes a thread dump; --no-threads asks the JVM nothing.
+    And what it means. Reads the kernel's files and counts the lines of the access log, installs nothing.
+    Of Tomcat it takes a thread dump; --no-threads asks the JVM nothing.
     """
     from jvmdiag.collect.metrics import check_times, each_metrics, watching
     from jvmdiag.errors import BadRequest

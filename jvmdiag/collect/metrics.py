@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from jvmdiag.attach.rung import Reach, Scene, reach_of
 from jvmdiag.collect.job import Job, Journal, now
@@ -14,6 +14,7 @@ from jvmdiag.collect.servers import Reading, Servers, ServersRequest
 from jvmdiag.errors import BadRequest, JvmGone, NoJvm
 from jvmdiag.hosts.opening import open_place
 from jvmdiag.hosts.place import ContainerPlace, Place
+from jvmdiag.metrics.access_log import AccessLog
 from jvmdiag.metrics.cpu import cpu_group
 from jvmdiag.metrics.disk import disk_group, points_of
 from jvmdiag.metrics.figure import Metrics
@@ -22,6 +23,7 @@ from jvmdiag.metrics.limits import limits_group
 from jvmdiag.metrics.look import Look, take_look
 from jvmdiag.metrics.memory import memory_group
 from jvmdiag.metrics.network import network_group
+from jvmdiag.metrics.requests import History, requests_group, widths_of
 from jvmdiag.metrics.rules import judged
 from jvmdiag.model import Jvm
 
@@ -46,29 +48,44 @@ class Watched:
     reach: Reach
     jvm: Jvm | None
     servers: Servers
+    log: AccessLog = field(default_factory=AccessLog)
+    history: History = field(default_factory=History)
 
-    def look(self, *, slow: bool) -> Look:
-        """Raises JvmGone where the JVM is not there any more, and what running a command raises."""
+    def look(self, *, slow: bool, log: bool = False) -> Look:
+        """`log`: what was written to the access log since the last time is counted, and nothing of it is kept.
+
+        Raises JvmGone where the JVM is not there any more, and what running a command raises."""
         jvm = self.jvm
         points = points_of(jvm.mounts) if jvm else ("/",)
-        look = take_look(self.reach, jvm, points, slow=slow)
+        look = take_look(self.reach, jvm, points, slow=slow, log=self.log.wanted if log and jvm else "")
         if jvm and look.stat[19:20] != (str(jvm.start_ticks),):
             raise JvmGone(f"the JVM {jvm.pid} of {self.name} ended while it was being looked at")
-        return look
+        self.log.take(look.sections.get("access", b""))
+        return replace(
+            look, sections={name: body for name, body in look.sections.items() if name != "access"}
+        )
 
-    def figures(self, before: Seen, after: Seen) -> Metrics:
-        """Of two looks, the second of which was a slow one, or holds what the last slow one saw."""
+    def figures(self, before: Seen, after: Seen, *, single: bool = True) -> Metrics:
+        """Of two looks, the second of which was a slow one, or holds what the last slow one saw. `single`: there are
+        no sets before and after this one."""
         jvm, first, last = self.jvm, before.look, after.look
+        servers = self.servers.groups(before.reading, after.reading, last)
+        self.history.add(servers, after.reading.at_s, after.reading.at_s - before.reading.at_s)
+        widths = widths_of(last.at_s - first.at_s, single=single)
+        requests = requests_group(
+            self.log, self.history, widths, served=any(g.name == "tomcat" for g in servers)
+        )
         groups = (
             cpu_group(first, last),
+            *((requests,) if requests.figures or requests.unseen else ()),
             memory_group(first, last),
             network_group(first, last),
             disk_group(first, last, jvm.mounts if jvm else ()),
             limits_group(last),
             jvm_group(first, last, jvm.major if jvm else None),
-            *self.servers.groups(before.reading, after.reading, last),
+            *servers,
         )
-        return Metrics(self.name, _clock(), last.at_s - first.at_s, tuple(judged(group) for group in groups))
+        return Metrics(self.name, _clock(), last.at_s - first.at_s, judged(groups))
 
 
 @dataclass(frozen=True)
@@ -125,7 +142,8 @@ def each_metrics(watched: Watched, interval_s: float, count: int | None) -> Iter
     Of several a look that the target does not answer in time is passed over: the next set is over a longer time. The
     third in a row raises TimeoutError.
     """
-    slow = watched.look(slow=True)
+    single = count == 1
+    slow = watched.look(slow=True, log=not single)
     before = Seen(slow, watched.servers.read(slow))
     due = slow_at_s = time.monotonic()
     made = missed = 0
@@ -133,16 +151,16 @@ def each_metrics(watched: Watched, interval_s: float, count: int | None) -> Iter
         due = max(due + interval_s, time.monotonic() + _SHORTEST_S)
         time.sleep(due - time.monotonic())
         # A single set is to be of one moment.
-        is_slow = count == 1 or time.monotonic() - slow_at_s >= _SLOW_EVERY_S
+        is_slow = single or time.monotonic() - slow_at_s >= _SLOW_EVERY_S
         try:
-            look = watched.look(slow=is_slow)
+            look = watched.look(slow=is_slow, log=is_slow)
         except TimeoutError:
             missed += 1
-            if count == 1 or missed == _MISSED_AT_MOST:
+            if single or missed == _MISSED_AT_MOST:
                 raise
             continue
         if is_slow:
             slow, slow_at_s = look, time.monotonic()
         after = Seen(replace(look, sections={**slow.sections, **look.sections}), watched.servers.read(look))
-        yield watched.figures(before, after)
+        yield watched.figures(before, after, single=single)
         before, made, missed = after, made + 1, 0

@@ -16,6 +16,7 @@ from jvmdiag.collect.snapshot_run import Run
 from jvmdiag.collect.snapshot_taking import Made
 from jvmdiag.errors import CommandRefused, JvmdiagError, SudoRefused
 from jvmdiag.hosts.place import ContainerPlace
+from jvmdiag.metrics.access_log import AccessLog
 from jvmdiag.metrics.figure import Figure, Metrics
 from jvmdiag.model import Owner
 from jvmdiag.snapshot.asked import HISTOGRAM, QUICK, WORK, Threads, thread_dump
@@ -52,6 +53,7 @@ class Timeline:
     """Why the JVM cannot answer, nor anything else be executed beside it: its container is paused."""
     lying: Lying = field(default_factory=Lying)
     apache: Lying = field(default_factory=Lying)
+    _log: AccessLog = field(default_factory=AccessLog)
     _quick: list[Item] = field(default_factory=list)
     _dumps: tuple[Threads, ...] = ()
     _busy: Item | None = None
@@ -134,7 +136,7 @@ class Timeline:
         request = ServersRequest(threads=bool(self.digest.dumps) and not self.run.mute)
         with ExitStack() as stack:
             servers = Servers(scene.inside, scene, request, stack)
-            metrics = take_metrics(Watched(scene.place.name, reach, scene.jvm, servers))
+            metrics = take_metrics(Watched(scene.place.name, reach, scene.jvm, servers, self._log))
         if self.redact:
             metrics = without_thread_names(metrics)
         if when == _BEFORE:

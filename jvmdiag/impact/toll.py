@@ -12,10 +12,9 @@ from jvmdiag.impact.prober import Probed
 from jvmdiag.impact.rates import BEFORE_S, Bin, dip_of, log_bins, requests_per_segment, segment_bins
 from jvmdiag.impact.sample import Sample
 from jvmdiag.impact.traffic import INTERVAL_S, Timed
+from jvmdiag.jvm.access_log import LOG_DELAY_S
 from jvmdiag.model import Cost, CostSample, LoggedSecond, ProbeToll
 
-# Tomcat empties its buffer every 10 s: a line that is older and not there yet will not come.
-LOG_DELAY_S = 11.0
 AFTER_S = 10.0
 _MOST_SAMPLES = 1200
 

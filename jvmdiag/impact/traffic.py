@@ -19,8 +19,8 @@ from pathlib import Path
 from jvmdiag.attach.rung import Reach
 from jvmdiag.errors import JvmdiagError
 from jvmdiag.hosts.base import ByteStream
-from jvmdiag.impact.access_log import LogCount, access_logs
 from jvmdiag.impact.sample import Sample, parse_sample
+from jvmdiag.jvm.access_log import LogCount, access_logs
 
 # A sample is a process on the target, 1.6 to 2.7 ms of CPU time: this keeps it under 1 % of a core.
 INTERVAL_S = 0.4

@@ -8,10 +8,10 @@ from datetime import datetime, timezone
 from math import ceil, floor
 
 from jvmdiag.attach.rung import Reach
-from jvmdiag.impact.access_log import within
 from jvmdiag.impact.prober import Prober
-from jvmdiag.impact.toll import LOG_DELAY_S, Seen, cost_of, is_back
+from jvmdiag.impact.toll import Seen, cost_of, is_back
 from jvmdiag.impact.traffic import Sampler
+from jvmdiag.jvm.access_log import LOG_DELAY_S, within
 from jvmdiag.model import Cost
 
 # A target that does not answer must not hold up a capture.

@@ -53,12 +53,19 @@ def address_of(text: str) -> Address:
 def gauges(metrics: Metrics) -> Iterator[Gauge]:
     """Every figure that Datadog has a name for. Pure.
 
-    One that is there whole and in parts is sent whole: what sums a name up would count its parts twice.
+    One that is there whole and in parts is sent whole: what sums a name up would count its parts twice. Of two that
+    have the same name there, the one that comes first in the catalogue is sent.
     """
+    made = {figure.name for figure in metrics.figures}
+    sent = {one.datadog: one.name for one in reversed(described().values()) if one.name in made}
     whole = {figure.name for figure in metrics.figures if not figure.labels}
     for figure in metrics.figures:
         about = described()[figure.name]
-        if about.datadog and not (figure.labels and figure.name in whole):
+        if (
+            about.datadog
+            and sent[about.datadog] == figure.name
+            and not (figure.labels and figure.name in whole)
+        ):
             tags = (_tag("target", metrics.target), *(_tag(key, value) for key, value in figure.labels))
             yield Gauge(about.datadog, figure.value * about.datadog_factor, tags)
 

@@ -11,11 +11,13 @@ from pathlib import Path
 
 from jvmdiag.attach.rung import Reach
 from jvmdiag.errors import CommandRefused
+from jvmdiag.jvm.links import real_sh
 from jvmdiag.model import Jvm
 
 # Linux counts CPU time in hundredths of a second on every architecture Java runs on.
 TICKS_PER_S = 100
 _TIMEOUT_S = 20.0
+_BASE = "-Dcatalina.base="
 _PROCESS = re.compile(r"^(\d+) \((.*)\) ([A-Za-z]) (-?\d+ .*)$", re.MULTILINE)
 
 
@@ -113,19 +115,36 @@ def keyed(text: str) -> dict[str, str]:
 
 
 @cache
-def _script() -> str:
-    return Path(__file__).with_name("look.sh").read_text(encoding="utf-8")
+def look_sh() -> str:
+    return real_sh() + Path(__file__).with_name("look.sh").read_text(encoding="utf-8")
 
 
-def take_look(reach: Reach, jvm: Jvm | None, points: Sequence[str], *, slow: bool = True) -> Look:
+def take_look(
+    reach: Reach, jvm: Jvm | None, points: Sequence[str], *, slow: bool = True, log: str = ""
+) -> Look:
     """One look, at the JVM or, without one, at the machine alone. Costs one command, 5 ms of CPU time, a slow one 25.
 
-    `points` are mount points whose room is asked for, in a slow look. Raises CommandRefused where it was cut short.
+    `points` are mount points whose room is asked for, in a slow look; `log` is what is wanted of the access log, as
+    AccessLog says it. Raises CommandRefused where it was cut short.
     """
     token = secrets.token_hex(8)
     who = (str(jvm.pid), str(jvm.nspid)) if jvm else ("self", "self")
     perfdata = (jvm.perfdata if jvm else None) or ""
-    argv = ["sh", "-c", _script(), "sh", token, *who, reach.prefix, perfdata, "slow" if slow else ""]
+    base = next((o for o in jvm.options if o.startswith(_BASE)), "") if jvm else ""
+    conf = f"{base.removeprefix(_BASE)}/conf" if base else ""
+    argv = [
+        "sh",
+        "-c",
+        look_sh(),
+        "sh",
+        token,
+        *who,
+        reach.prefix,
+        perfdata,
+        "slow" if slow else "",
+        log,
+        conf if log else "",
+    ]
     done = reach.host.run([*argv, *(points if slow else ())], user=reach.user, timeout_s=_TIMEOUT_S)
     return parse_look(done.stdout, token, jvm.pid if jvm else None, why=done.complaint)
 

@@ -1,14 +1,17 @@
 # Print the kernel's figures about a machine and one process of it, in sections: "@@TOKEN name".
 # $1 token, $2 pid (self: none in particular), $3 its pid as it knows itself, $4 the prefix of its mount namespace, $5 its
-# performance data file or empty, $6 slow, for what is dear too, or empty; then the mount points whose room is asked for.
-# Needs a POSIX sh and cat; what else is missing only leaves sections empty. Few commands: each costs the target a millisecond.
+# performance data file or empty, $6 slow, for what is dear too, or empty, $7 what is wanted of its access log (below) or empty,
+# $8 the directory of Tomcat's configuration or empty; then the mount points whose room is asked for.
+# Needs a POSIX sh, with real.sh before it, and cat; what else is missing only leaves sections empty. Few commands: each costs the target a millisecond.
 token=$1
 pid=$2
 prefix=$4
 perfdata=$5
 slow=$6
+log=$7
+conf=$8
 own=$prefix/proc/$3
-shift 6
+shift 8
 unset LC_ALL LANG
 section() { printf '\n@@%s %s\n' "$token" "$*"; }
 cd /proc || exit 1
@@ -102,5 +105,53 @@ if [ -n "$slow" ]; then
         # Of what is mounted over the network nobody asks here: an answer may never come.
         room=$(stat -f -c '%S %b %f %a %c %d' "$prefix$point/." 2>/dev/null) && printf '%s %s\n' "$room" "$point"
     done
+fi
+
+# What was written to Tomcat's access log since a look, 4 MiB at most: $log is the descriptor, inode and offset at which that ended,
+# or `find`. A line says what it is now and where the bytes below begin: descriptor, inode, size, time of its last change, offset.
+most=4194304
+block=16384
+written() { # the descriptor, inode and offset of $log, then inode, size and time of now
+    [ -n "$6" ] || return 1
+    [ "$2" = "$4" ] || [ "$2" = any ] || return 1
+    from=$3
+    # It was truncated, or is more than one look reads: its last part.
+    if [ "$from" -gt "$5" ] || [ $(($5 - from)) -gt $most ]; then from=$(($5 - most)); fi
+    [ "$from" -ge 0 ] || from=0
+    echo "log $1 $4 $5 $6 $((from / block * block))"
+    if [ ! -r "$pid/fd/$1" ]; then echo unreadable; return; fi
+    echo data
+    [ "$from" -ge "$5" ] || dd bs=$block skip=$((from / block)) count=$((most / block + 1)) 2>/dev/null <"$pid/fd/$1"
+}
+look_at() { written "$@" $(stat -L -c '%i %s %Y' "$pid/fd/$1" 2>/dev/null); }
+if [ -n "$log" ] && [ "$pid" != self ]; then
+    section access
+    [ -r "$pid/fd" ] || echo closed
+    for tool in date stat ls dd; do command -v $tool >/dev/null 2>&1 || echo "missing $tool"; done
+    printf 'now %s\n' "$(date +%s 2>/dev/null)"
+    { [ "$log" != find ] && look_at $log; } || ls -l "$pid/fd" 2>/dev/null | {
+        best= name= count=0
+        while IFS= read -r line; do
+            path=${line#* -> }
+            file=${path##*/}
+            # An archive of classes may be called like this as well.
+            case $file in *.jar | *.class | *.so | *.conf | *.xml | *.properties) continue ;; esac
+            case $file in *[Aa][Cc][Cc][Ee][Ss][Ss]*[Ll][Oo][Gg]*) ;; *) continue ;; esac
+            number=${line%% -> *}
+            number=${number##* }
+            # A pipe has a reader already, from whom nothing may be taken.
+            [ -f "$pid/fd/$number" ] || continue
+            count=$((count + 1))
+            if [ -z "$best" ] || [ "$pid/fd/$number" -nt "$pid/fd/$best" ]; then best=$number name=$path; fi
+        done
+        [ -z "$best" ] || {
+            printf 'path %s %s\n' $count "$name"
+            # What stands where in a line, and in which unit.
+            [ -z "$conf" ] || for file in server.xml web.xml; do
+                real "$conf/$file" && sed -n -e '/<Valve/,/\/>/s/^/conf /p' -e '/<web-app/,/>/s/^/conf /p' "$prefix$real"
+            done 2>/dev/null
+            look_at "$best" any 0
+        }
+    }
 fi
 section end

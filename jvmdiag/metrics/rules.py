@@ -19,6 +19,7 @@ _UNITS: dict[str, Callable[[float], str]] = {
     "bytes": size,
     "percent": lambda share: f"{share * 100:.1f} %",
     "rate": lambda value: f"{value:,.1f}",
+    "round": lambda value: f"{value:,.1f}" if 0 < value < 10 else f"{value:,.0f}",
     "seconds": duration,
 }
 NOTHING_SEEN = Verdict(Level.UNKNOWN, "nothing to be seen")
@@ -89,10 +90,15 @@ def rules() -> tuple[Rule, ...]:
     return parse_rules(Path(__file__).with_name("rules.txt").read_text(encoding="utf-8"))
 
 
-def judged(group: Group) -> Group:
-    """The group with its verdict."""
-    verdicts = (rule.verdict(group.figures) for rule in rules() if rule.group == group.name)
-    return replace(group, verdict=next((one for one in verdicts if one), NOTHING_SEEN))
+def judged(groups: Sequence[Group]) -> tuple[Group, ...]:
+    """Each group with its verdict, which may be about figures of the others as well."""
+    figures = tuple(one for group in groups for one in group.figures)
+    return tuple(replace(group, verdict=_verdict(group.name, figures)) for group in groups)
+
+
+def _verdict(group: str, figures: Sequence[Figure]) -> Verdict:
+    verdicts = (rule.verdict(figures) for rule in rules() if rule.group == group)
+    return next((one for one in verdicts if one), NOTHING_SEEN)
 
 
 def _from_largest(figures: Sequence[Figure], name: str) -> list[Figure]:

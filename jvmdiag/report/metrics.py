@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from jvmdiag.metrics.figure import Figure, Group, Level, Metrics
+from jvmdiag.metrics.requests import ACCESS_LOG
 from jvmdiag.report.text import table, visible
 from jvmdiag.units import duration, size
 
@@ -272,6 +273,23 @@ def _tomcat(group: Group) -> Iterator[str]:
         )
 
 
+def _requests(group: Group) -> Iterator[str]:
+    log = {"source": ACCESS_LOG}
+    yield from _joined(
+        _part(group, "requests.rate", "access log: {}/s", number),
+        _part(group, "requests.seconds", "over {}", duration),
+        _part(group, "requests.before", "before {}/s", number, log),
+        _part(group, "requests.errors.rate", "{} errors/s", number),
+        _part(group, "requests.time.mean", "mean {}", duration),
+        _part(group, "requests.time.max", "longest {}", duration),
+        _part(group, "requests.age", "the last was logged {} ago", duration),
+    )
+    for one in group.all("requests.now"):
+        if one.label("source") != ACCESS_LOG:
+            before = group.one("requests.before", **dict(one.labels)) or 0.0
+            yield f"{one.label('source')}: {number(one.value)}/s   before {number(before)}/s"
+
+
 def _apache(group: Group) -> Iterator[str]:
     yield from _joined(
         _part(group, "apache.requests.rate", "{} requests/s", number),
@@ -296,5 +314,6 @@ _LINES: dict[str, Callable[[Group], Iterator[str]]] = {
     "limits": _limits,
     "jvm": _jvm,
     "tomcat": _tomcat,
+    "requests": _requests,
     "apache": _apache,
 }

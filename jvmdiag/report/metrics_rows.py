@@ -16,8 +16,17 @@ def _total(metrics: Metrics, name: str) -> float | None:
     return sum(f.value for f in whole) if whole else None
 
 
+# What counts between the looks comes before what the log says of some time.
+_REQUESTS = ("tomcat.requests.rate", "requests.rate", "apache.requests.rate")
+
+
+def _requests(metrics: Metrics) -> float | None:
+    return next((total for name in _REQUESTS if (total := _total(metrics, name)) is not None), None)
+
+
 _COLUMNS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
     ("LOAD", "load.1m", number),
+    ("REQ/S", "", number),
     ("USER", "cpu.user", percent),
     ("SYSTEM", "cpu.system", percent),
     ("IOWAIT", "cpu.iowait", percent),
@@ -33,7 +42,7 @@ _COLUMNS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
     ("FULL GC", "jvm.gc.major.time", percent),
     ("THREADS", "jvm.threads", number),
 )
-_WIDTHS = (6, 7, 7, 7, 7, 9, 10, 10, 7, 6, 10, 7, 6, 7, 7)
+_WIDTHS = (6, 7, 7, 7, 7, 7, 9, 10, 10, 7, 6, 10, 7, 6, 7, 7)
 
 
 def row_head() -> str:
@@ -45,6 +54,6 @@ def row_head() -> str:
 
 def row_text(metrics: Metrics) -> str:
     """One line, as vmstat has it."""
-    totals = ((_total(metrics, name), show) for _, name, show in _COLUMNS)
+    totals = ((_total(metrics, name) if name else _requests(metrics), show) for _, name, show in _COLUMNS)
     cells = ("-" if total is None else show(total).replace(" ", "") for total, show in totals)
     return f"{metrics.at[11:19]}  " + " ".join(c.rjust(w) for c, w in zip(cells, _WIDTHS, strict=True))

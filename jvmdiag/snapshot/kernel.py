@@ -10,6 +10,7 @@ from pathlib import Path
 
 from jvmdiag.attach.rung import Reach
 from jvmdiag.errors import CommandRefused
+from jvmdiag.jvm.links import real_sh
 from jvmdiag.metrics.look import take_look
 from jvmdiag.snapshot.busy import CpuTimes
 from jvmdiag.snapshot.item import At, Item, Risk, Taken
@@ -18,8 +19,8 @@ from jvmdiag.snapshot.item import At, Item, Risk, Taken
 @cache
 def _script(name: str) -> bytes:
     # Over TLS to an engine stdin cannot be closed: a script ends by itself.
-    parts = (Path(__file__).with_name(part).read_bytes() for part in ("real.sh", name))
-    return b"\n".join((*parts, b"exit 0\n"))
+    parts = (real_sh().encode(), Path(__file__).with_name(name).read_bytes(), b"exit 0\n")
+    return b"\n".join(parts)
 
 
 def run_script(reach: Reach, name: str, words: Sequence[str], timeout_s: float) -> bytes:

@@ -43,7 +43,7 @@ def test_a_table_of_very_many_sockets_is_not_read(
     if sockstat6 is not None:
         (net / "sockstat6").write_text(sockstat6)
     script = SCRIPT.read_text(encoding="utf-8").replace("cd /proc ", f"cd {tmp_path} ")
-    argv = ["sh", "-c", script, "sh", TOKEN, "7", "7", "/nowhere", "", "slow"]
+    argv = ["sh", "-c", script, "sh", TOKEN, "7", "7", "/nowhere", "", "slow", "", ""]
     look = parse_look(subprocess.run(argv, capture_output=True, check=True).stdout, TOKEN, 7)
     assert too_many(look) == many
     assert len(sockets_of(look)) == (0 if many else 1)
@@ -52,7 +52,21 @@ def test_a_table_of_very_many_sockets_is_not_read(
 def test_sh_and_cat_are_enough_and_what_takes_more_is_said(tmp_path: Path) -> None:
     (tmp_path / "cat").symlink_to(str(shutil.which("cat")))
     pid = str(os.getpid())
-    argv = ["/bin/sh", "-c", SCRIPT.read_text(encoding="utf-8"), "sh", TOKEN, pid, pid, "", "", "slow", "/"]
+    argv = [
+        "/bin/sh",
+        "-c",
+        SCRIPT.read_text(encoding="utf-8"),
+        "sh",
+        TOKEN,
+        pid,
+        pid,
+        "",
+        "",
+        "slow",
+        "",
+        "",
+        "/",
+    ]
     done = subprocess.run(argv, capture_output=True, check=True, env={"PATH": str(tmp_path)})
     look = parse_look(done.stdout, TOKEN, int(pid))
     limits, network, disk = limits_group(look), network_group(look, look), disk_group(look, look, ())
@@ -73,7 +87,7 @@ def test_every_thread_of_a_process_is_there_by_its_tid() -> None:
     ready.wait()
     try:
         pid = str(os.getpid())
-        argv = ["sh", "-c", SCRIPT.read_text(encoding="utf-8"), "sh", TOKEN, pid, pid, "", "", ""]
+        argv = ["sh", "-c", SCRIPT.read_text(encoding="utf-8"), "sh", TOKEN, pid, pid, "", "", "", "", ""]
         look = parse_look(subprocess.run(argv, capture_output=True, check=True).stdout, TOKEN, os.getpid())
     finally:
         over.set()

@@ -466,6 +466,8 @@ def test_an_unprivileged_user_is_told_what_is_not_seen(ssh_jre: SshHost, tmp_pat
     unseen = [line for group in shown.groups.values() for line in group["unseen"]]
     assert any(line.startswith("open files: /proc/PID/fd") for line in unseen)
     assert any(line.startswith("on which ports the JVM listens") for line in unseen)
+    assert any(line.startswith("the access log: whose user it is, and root, alone") for line in unseen)
+    assert "requests.rate" not in shown.names
 
 
 def test_a_place_without_a_jvm_is_a_machine_all_the_same(run_container: RunContainer, tmp_path: Path) -> None:

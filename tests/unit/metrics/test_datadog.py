@@ -36,6 +36,14 @@ def test_what_is_there_whole_is_not_sent_in_parts() -> None:
     assert [(one.name, one.value) for one in gauges(metrics)] == [("system.cpu.stolen", 50)]
 
 
+def test_a_rate_that_two_sources_tell_is_sent_once() -> None:
+    log = Group("requests", (figure("requests.rate", 49), figure("requests.now", 49, source="access log")))
+    page = Group("tomcat", (figure("tomcat.requests.rate", 50, connector="http-nio-8080"),))
+    for groups, value in (((log, page), 50), ((log,), 49)):
+        metrics = Metrics("docker://web", "2026-03-01T12:00:00Z", 1.0, groups)
+        assert [(one.name, one.value) for one in gauges(metrics)] == [("tomcat.request_count", value)]
+
+
 def test_a_name_without_an_address_is_an_error() -> None:
     with pytest.raises(BadRequest, match="has no address"):
         Agent(Address("a..b", 8125))

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from jvmdiag.metrics.catalogue import described
-from jvmdiag.metrics.figure import Figure, Group, Level, figure
+from jvmdiag.metrics.figure import Figure, Group, Level, Verdict, figure
 from jvmdiag.metrics.rules import Rule, judged, parse_rules, rules
 
 
@@ -17,8 +17,8 @@ def names_in(text: str) -> set[str]:
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: f"{rule.group}-{rule.when[0].name}")
 def test_a_rule_is_about_figures_of_the_catalogue(rule: Rule) -> None:
-    for condition in rule.when:
-        assert described()[condition.name].group == rule.group
+    assert described()[rule.when[0].name].group == rule.group
+    assert all(condition.name in described() for condition in rule.when)
     for name in names_in(rule.text + rule.advice):
         figure_name, _, label = name.rpartition(".")
         assert name in described() or label in described()[figure_name].labels
@@ -131,10 +131,118 @@ def test_trouble_comes_before_what_is_fine() -> None:
     ],
 )
 def test_what_the_study_says(group: str, figures: dict[str, float], level: Level, said: str) -> None:
-    verdict = judged(Group(group, tuple(figure(name, value) for name, value in figures.items()))).verdict
+    verdict = verdict_on(group, tuple(figure(name, value) for name, value in figures.items()))
     assert verdict is not None
     assert verdict.level is level
     assert said in verdict.text
+
+
+LOW = {"load.1m": 0.4, "load.per_cpu": 0.2}
+HIGH = {"load.1m": 9.0, "load.per_cpu": 4.5}
+FELL = {"requests.now": 12.0, "requests.before": 118.0, "requests.share": 12 / 118}
+NO_WAY = {"swap.in": 0, "swap.out": 0, "jvm.gc.major.time": 0, "cpu.idle": 0.9, "cpu.blocked": 0}
+
+
+@pytest.mark.parametrize(
+    ("beside", "said", "advice"),
+    [
+        (
+            LOW,
+            "load 0.4, requests down to 12 from 118 a second: it waits - look at I/O, locks, and what it calls",
+            "jvmdiag threaddump TARGET --count 3",
+        ),
+        ({**LOW, "tomcat.threads.busy": 40}, "it waits - look at I/O", "threaddump"),
+        ({**LOW, "tomcat.threads.busy": 1}, "they do not arrive", "load balancer"),
+        ({**LOW, "tomcat.threads.busy_share": 1.0}, "all threads of http-nio-8080 are busy", "threaddump"),
+        (
+            {**HIGH, "cpu.idle": 0.01},
+            "load 9, requests down to 12 from 118 a second: CPU is what is short",
+            "",
+        ),
+        ({**HIGH, "swap.in": 2e6}, "memory is short, 2.0 MB a second come from swap", "swaps"),
+        ({**HIGH, "swap.out": 2e6}, "memory is short, 2.0 MB a second go to swap", "swaps"),
+        ({**HIGH, "cpu.blocked": 8}, "8 wait for a disk", "disk"),
+        ({**LOW, "jvm.gc.major.time": 0.4}, "full collections take 40.0 % of the time", "histogram"),
+        ({**LOW, "cpu.throttled_periods": 0.5, "cpu.throttled": 0.4}, "the CPU quota", "--cpus"),
+        ({**LOW, "cpu.jvm.share": 0.97, "cpu.jvm.allowed": 1}, "takes all of the 1 CPUs", "threaddump"),
+        ({**LOW, "cpu.iowait": 0.6}, "CPUs wait for I/O 60.0 % of the time", "disk"),
+        ({**LOW, "jvm.stopped": 1}, "the process is stopped", "CONT"),
+        ({**LOW, "jvm.frozen": 1}, "the container is paused", "unpause"),
+        (
+            {"load.1m": 2, "load.per_cpu": 1},
+            "load 2, requests down to 12 from 118 a second",
+            "threaddump",
+        ),
+    ],
+)
+def test_requests_that_fell_are_judged_with_the_load(
+    beside: dict[str, float], said: str, advice: str
+) -> None:
+    groups = (
+        Group("requests", tuple(figure(name, value, source="access log") for name, value in FELL.items())),
+        Group("cpu", tuple(labelled(name, value) for name, value in {**NO_WAY, **beside}.items())),
+    )
+    verdict = judged(groups)[0].verdict
+    assert verdict is not None and verdict.level is Level.TROUBLE
+    assert said in verdict.text
+    assert advice in verdict.advice
+
+
+def labelled(name: str, value: float) -> Figure:
+    labels = {"connector": "http-nio-8080"} if "connector" in described()[name].labels else {}
+    return figure(name, value, **labels)
+
+
+@pytest.mark.parametrize(
+    ("figures", "level", "said"),
+    [
+        (
+            {"requests.now": 60, "requests.before": 118, "requests.share": 60 / 118},
+            Level.FINE,
+            "118 before",
+        ),
+        (
+            {"requests.now": 300, "requests.before": 100, "requests.share": 3},
+            Level.NOTICE,
+            "up to 300 from 100",
+        ),
+        (
+            {"requests.now": 12, "requests.share": 1, "requests.hour": 118, "requests.hour.share": 0.1},
+            Level.NOTICE,
+            "12 requests a second as in the minutes before, and 118 in a quarter of the last hour",
+        ),
+        ({"requests.rate": 0.2, "requests.age": 4}, Level.FINE, "0.2 requests a second; too few to compare"),
+        (
+            {"requests.rate": 20, "requests.errors.rate": 2},
+            Level.NOTICE,
+            "2.0 of 20 requests a second end with",
+        ),
+        (
+            {"requests.age": 90, "tomcat.connections": 3},
+            Level.NOTICE,
+            "no request was logged for 1m 30s, with 3",
+        ),
+        ({"requests.age": 90, "tomcat.threads.busy": 3}, Level.NOTICE, "1m 30s, and 3 threads are busy"),
+        ({"requests.age": 90, "tomcat.connections": 0, "tomcat.threads.busy": 0}, Level.FINE, "1m 30s ago"),
+    ],
+)
+def test_requests_that_did_not_fall(figures: dict[str, float], level: Level, said: str) -> None:
+    verdict = verdict_on(
+        "requests", tuple(labelled(name, value) for name, value in {**LOW, **figures}.items())
+    )
+    assert verdict is not None and verdict.level is level
+    assert said in verdict.text
+
+
+def test_one_source_that_fell_is_enough() -> None:
+    well = (
+        figure("requests.now", 50, source="apache"),
+        figure("requests.before", 50, source="apache"),
+        figure("requests.share", 1, source="apache"),
+    )
+    fell = tuple(figure(name, value, source="connector a") for name, value in FELL.items())
+    verdict = verdict_on("requests", (*well, *fell, figure("load.1m", 0.4), figure("load.per_cpu", 0.2)))
+    assert verdict is not None and "down to 12 from 118" in verdict.text
 
 
 def test_the_whole_counts_before_its_parts() -> None:
@@ -144,7 +252,7 @@ def test_the_whole_counts_before_its_parts() -> None:
         figure("load.1m", 1),
         figure("cpu.count", 4),
     )
-    verdict = judged(Group("cpu", figures)).verdict
+    verdict = verdict_on("cpu", figures)
     assert verdict is not None and "wait for I/O" not in verdict.text
 
 
@@ -157,7 +265,7 @@ def test_a_verdict_is_about_one_connector() -> None:
         figure("tomcat.threads.max", 200, connector="b"),
         figure("tomcat.threads.busy_share", 0.1, connector="b"),
     )
-    verdict = judged(Group("tomcat", figures)).verdict
+    verdict = verdict_on("tomcat", figures)
     assert verdict is not None and verdict.text == "10 of 10 threads of a are busy: requests wait"
 
 
@@ -166,13 +274,17 @@ def test_one_slow_disk_and_another_that_is_busy_are_no_disk_in_trouble() -> None
     slow = (figure("disk.busy", 0.92, device="b"), figure("disk.await", 0.08, device="b"))
     idle = (figure("disk.busy", 0.1, device="b"), slow[1])
     room = figure("disk.used_share", 0.1, mount="/", type="xfs")
-    neither, one = (judged(Group("disk", (*busy, *other, room))).verdict for other in (idle, slow))
+    neither, one = (verdict_on("disk", (*busy, *other, room)) for other in (idle, slow))
     assert neither is not None and neither.level is Level.FINE
     assert one is not None and one.text == "b is busy 92.0 % of the time, an access takes 80 ms"
 
 
+def verdict_on(group: str, figures: tuple[Figure, ...]) -> Verdict | None:
+    return judged([Group(group, figures)])[0].verdict
+
+
 def test_nothing_seen_is_no_good_news() -> None:
-    verdict = judged(Group("jvm", ())).verdict
+    verdict = verdict_on("jvm", ())
     assert verdict is not None and verdict.level is Level.UNKNOWN
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from jvmdiag.metrics.cpu import cpu_group
-from jvmdiag.metrics.figure import Group, Level, Metrics, figure
+from jvmdiag.metrics.figure import Figure, Group, Level, Metrics, figure
 from jvmdiag.metrics.jvm import jvm_group
 from jvmdiag.metrics.rules import judged
 from jvmdiag.report.metrics import level_of, metrics_text
@@ -25,7 +26,7 @@ def families_of(text: str) -> list[Any]:
 def busy() -> Metrics:
     before, after = recorded("busy")
     groups = (cpu_group(before, after), jvm_group(before, after, 17))
-    return Metrics("docker://web", "2026-03-01T12:00:00.000Z", 2.2, tuple(judged(group) for group in groups))
+    return Metrics("docker://web", "2026-03-01T12:00:00.000Z", 2.2, judged(groups))
 
 
 def test_a_verdict_comes_first_and_the_busiest_threads_below() -> None:
@@ -48,7 +49,7 @@ def test_a_name_does_not_steer_the_terminal() -> None:
 
 
 def test_on_a_small_screen_every_verdict_is_seen_and_the_worst_group_below() -> None:
-    fine = judged(Group("memory", (figure("memory.available", 2e9), figure("memory.total", 4e9))))
+    [fine] = judged([Group("memory", (figure("memory.available", 2e9), figure("memory.total", 4e9)))])
     metrics = replace(busy(), groups=(fine, *busy().groups))
     assert screen_text(metrics, 200) == metrics_text(metrics)
     lines = screen_text(metrics, 6).splitlines()
@@ -60,6 +61,45 @@ def test_a_line_of_many_has_every_column() -> None:
     head, row = row_head(), row_text(busy())
     assert len(head) == len(row)
     assert row.startswith("12:00:00")
+
+
+@pytest.mark.parametrize(
+    ("figures", "shown"),
+    [
+        ((figure("requests.rate", 49), figure("tomcat.requests.rate", 50, connector="a")), "50"),
+        ((figure("requests.rate", 49), figure("apache.requests.rate", 7)), "49"),
+        ((figure("apache.requests.rate", 7),), "7"),
+        ((), "-"),
+    ],
+)
+def test_requests_per_second_are_of_the_source_that_is_nearest(
+    figures: tuple[Figure, ...], shown: str
+) -> None:
+    metrics = Metrics("t", "2026-03-01T12:00:00.000Z", 1.0, (Group("requests", figures),))
+    column = row_head().split().index("REQ/S")
+    assert row_text(metrics).split()[column] == shown
+
+
+def test_requests_stand_beside_what_came_before() -> None:
+    figures = (
+        figure("requests.rate", 12),
+        figure("requests.seconds", 60),
+        figure("requests.errors.rate", 0),
+        figure("requests.age", 3),
+        *(
+            figure(f"requests.{name}", value, source="access log")
+            for name, value in (("now", 12), ("before", 118))
+        ),
+        *(
+            figure(f"requests.{name}", value, source="apache")
+            for name, value in (("now", 14), ("before", 120))
+        ),
+    )
+    lines = metrics_text(Metrics("t", "", 1.0, (Group("requests", figures),))).splitlines()
+    assert [line.split("   ") for line in map(str.strip, lines[2:])] == [
+        ["access log: 12/s", "over 1m 0s", "before 118/s", "0 errors/s", "the last was logged 3.0 s ago"],
+        ["apache: 14/s", "before 120/s"],
+    ]
 
 
 def test_what_stays_on_the_machine_is_no_traffic() -> None:

@@ -12,8 +12,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-# The common log format, %h %l %u %t "%r" %s: the stamp is that of the end of the request.
-_LINE = re.compile(rb'\[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "[^"\n]*" (\d{3})\b')
+from jvmdiag.jvm.access_pattern import Elapsed
+
+# Tomcat empties its buffer every 10 s: a line that is older and not there yet will not come.
+LOG_DELAY_S = 11.0
+# The common log format, %h %l %u %t "%r" %s: the stamp is that of the end of the request. One a line, whatever a
+# caller put into it; of what he sends, Tomcat escapes quotes.
+_LINE = re.compile(
+    rb'^[^\n]*?\[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "(?:[^"\\\n]|\\.)*" (\d{3})\b([^\n]*)',
+    re.MULTILINE,
+)
 _FD = re.compile(r"^(\d+) (\d+) -> (/.*)$", re.MULTILINE)
 # An archive of classes may be called like this as well.
 _NO_LOG = (".jar", ".class", ".so", ".conf", ".xml", ".properties")
@@ -27,26 +35,58 @@ def access_logs(listing: str) -> tuple[tuple[int, str], ...]:
 
 
 @dataclass
+class Times:
+    """How long requests took that ended in one second."""
+
+    count: int = 0
+    total_s: float = 0.0
+    longest_s: float = 0.0
+
+    def add(self, seconds: float) -> None:
+        self.count += 1
+        self.total_s += seconds
+        self.longest_s = max(self.longest_s, seconds)
+
+
+@dataclass
 class LogCount:
-    """Requests and errors (5xx) by Unix second, from pieces of a log as they come."""
+    """Requests and errors (5xx) by Unix second, from pieces of a log as they come; how long they took where `elapsed`
+    says where that stands."""
 
     requests: Counter[int] = field(default_factory=Counter)
     errors: Counter[int] = field(default_factory=Counter)
+    times: dict[int, Times] = field(default_factory=dict)
+    elapsed: Elapsed | None = None
     fed_bytes: int = 0
     _rest: bytes = b""
     _known: dict[bytes, int] = field(default_factory=dict)
 
-    def feed(self, data: bytes) -> None:
-        """The next bytes; a line that is cut waits for its end."""
+    def feed(self, data: bytes) -> tuple[int, ...]:
+        """The next bytes; a line that is cut waits for its end. Returns the seconds of the lines, in their order."""
         self.fed_bytes += len(data)
         lines, newline, rest = (self._rest + data).rpartition(b"\n")
         self._rest = rest if newline else self._rest + data
-        for stamp, status in _LINE.findall(lines):
+        seconds = []
+        for stamp, status, rest_of_line in _LINE.findall(lines):
             second = self._second(stamp)
             if second is None:
                 continue
-            self.requests[second] += 1
-            self.errors[second] += status.startswith(b"5")
+            seconds.append(second)
+            if status.startswith(b"5"):
+                self.errors[second] += 1
+            took_s = self.elapsed.seconds(rest_of_line) if self.elapsed else None
+            if took_s is not None:
+                self.times.setdefault(second, Times()).add(took_s)
+        self.requests.update(seconds)
+        return tuple(seconds)
+
+    def forget(self, before: int) -> None:
+        """Everything before that second."""
+        kinds: tuple[dict[int, int] | dict[int, Times], ...] = (self.requests, self.errors, self.times)
+        for counts in kinds:
+            for second in [one for one in counts if one < before]:
+                del counts[second]
+        self._known.clear()
 
     def _second(self, stamp: bytes) -> int | None:
         """None for the 31st of February: what a client sends may stand in a log too."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jvmdiag.impact.access_log import LogCount, access_logs, within
+from jvmdiag.jvm.access_log import LogCount, access_logs, within
 
 LISTING = """1764072000 41 -> /srv/app/lib/data-access-logging-1.0.jar
 1764072001 47 -> /var/lib/tomcat10/logs/localhost_access_log.2026-11-25.txt

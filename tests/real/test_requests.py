@@ -1,0 +1,263 @@
+"""Requests per second of a real Tomcat, by the access log that it writes itself, beside what its callers counted."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+from datetime import datetime, timezone
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from docker.models.containers import Container
+
+from tests.real import load_generator
+from tests.real.containers import http_get, left_behind, published_port, snapshot
+from tests.real.fixtures import RunContainer, cases
+from tests.real.jvmdiag import TIMEOUT_S, argv, environment, jvmdiag
+
+LOG = "access log"
+CONNECTOR = "connector http-nio-8080"
+DEFAULT = "/var/lib/tomcat10/logs/localhost_access_log"
+OTHER = "/tmp/it's \"a\" $(id) dir/shop's access log"
+PER_S = 50.0
+
+
+def other_valve(date_format: str) -> str:
+    """A command: its lines are written at once, with one more column, and into a log of another name."""
+    valve = (
+        '<Valve className="org.apache.catalina.valves.AccessLogValve" suffix=" .txt" buffered="false" '
+        'directory="/tmp/it&apos;s &quot;a&quot; $(id) dir" prefix="shop&apos;s access log" '
+        f'fileDateFormat=" {date_format}" pattern="%h %l %u %t &quot;%r&quot; %s %b %D" />'
+    )
+    return (
+        "mkdir -p /tmp/base/logs /tmp/base/work && cd /tmp/base && cp -r /etc/tomcat10 conf && "
+        "ln -s /var/lib/tomcat10/webapps webapps && "
+        rf"sed '/AccessLogValve/,/\/>/c\{valve}' /etc/tomcat10/server.xml >conf/server.xml && "
+        "CATALINA_BASE=/tmp/base exec /usr/share/tomcat10/bin/catalina.sh run"
+    )
+
+
+class Sets:
+    """What --json printed, a set of figures a line."""
+
+    def __init__(self, out: str) -> None:
+        self.documents: list[dict[str, Any]] = [json.loads(line) for line in out.splitlines()]
+
+    def all(self, name: str, source: str | None = None) -> list[float]:
+        return [
+            figure["value"]
+            for document in self.documents
+            for group in document["groups"]
+            for figure in group["figures"]
+            if figure["name"] == name and (source is None or ["source", source] in figure["labels"])
+        ]
+
+    def moments(self, name: str) -> list[float]:
+        """The Unix times of the sets that have such a figure."""
+        return [
+            datetime.fromisoformat(document["at"].replace("Z", "+00:00")).timestamp()
+            for document in self.documents
+            if any(figure["name"] == name for group in document["groups"] for figure in group["figures"])
+        ]
+
+    @property
+    def verdicts(self) -> list[str]:
+        return [
+            group["verdict"]["text"]
+            for document in self.documents
+            for group in document["groups"]
+            if group["name"] == "requests"
+        ]
+
+
+class Callers(threading.Thread):
+    """Ask at a constant rate, then for what is slow until `stop`; the Unix time of the end of each request."""
+
+    def __init__(self, container: Container, fast_s: float) -> None:
+        super().__init__()
+        self._fast_s = fast_s
+        self._port = published_port(container)
+        self._over = threading.Event()
+        self.fast: list[float] = []
+        self.slow: list[float] = []
+
+    def run(self) -> None:
+        self.fast = self._ask("/slow.jsp?ms=0", self._fast_s)
+        self.slow = self._ask("/slow.jsp?ms=400", None)
+
+    def _ask(self, path: str, seconds: float | None) -> list[float]:
+        rate = (str(PER_S), str(seconds or 600))
+        argv = [sys.executable, load_generator.__file__, str(self._port), path, *rate]
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
+            if seconds is None:
+                self._over.wait()
+                process.terminate()
+            out, _ = process.communicate()
+        lines = [line.split() for line in out.splitlines()]
+        assert {status for _, _, status in lines} == {"200"}
+        return [float(end) for end, _, _ in lines]
+
+    def stop(self) -> None:
+        self._over.set()
+        self.join()
+
+
+def per_s(ends: list[float]) -> float:
+    return len(ends) / (max(ends) - min(ends))
+
+
+class Looking:
+    """jvmdiag metrics, a set of figures a line, until `end`."""
+
+    def __init__(self, container: Container, home: Path) -> None:
+        self._out = home / f"{container.name}.jsonl"
+        words = ("metrics", str(container.name), "--watch", "--interval", "2", "--no-threads", "--json")
+        with self._out.open("wb") as out:
+            self.process = subprocess.Popen(
+                argv(*words),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.PIPE,
+                env=environment(home),
+            )
+
+    @property
+    def sets(self) -> Sets:
+        text = self._out.read_text()
+        return Sets(text[: text.rfind("\n") + 1])
+
+    def end(self) -> str:
+        """What it said on stderr."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.communicate(timeout=TIMEOUT_S)[1].decode()
+
+
+def fell(sets: Sets) -> bool:
+    return any(share < 0.5 for share in sets.all("requests.share", LOG))
+
+
+@pytest.mark.parametrize(
+    ("past_s", "fast_s", "date_format"),
+    cases((300, 15, "yyyy-MM-dd"), long=[(0, 55, "yyyy-MM-dd HH-mm")]),
+    ids=["prepared past", "rotated"],
+)
+def test_requests_fall_where_a_page_becomes_slow_and_not_where_lines_come_in_bursts(
+    run_container: RunContainer, tmp_path: Path, past_s: int, fast_s: float, date_format: str
+) -> None:
+    command = ["sh", "-c", other_valve(date_format)]
+    containers = [run_container("tomcat-manager"), run_container("tomcat-manager", command=command)]
+    for container in containers:
+        http_get(container, "/slow.jsp?ms=0")  # it is compiled now
+    before = [snapshot(container) for container in containers]
+    now = int(time.time())
+    if past_s:
+        for container, log in zip(containers, (DEFAULT, OTHER), strict=True):
+            begin_with(container, log, lines_of(int(PER_S), now - past_s, now + 1), now + 1)
+    callers = [Callers(container, fast_s) for container in containers]
+    for caller in callers:
+        caller.start()
+    looking = [Looking(container, tmp_path) for container in containers]
+    until = time.monotonic() + fast_s + 90
+    while not all(fell(one.sets) for one in looking) and time.monotonic() < until:
+        time.sleep(0.5)
+    errors = [one.end() for one in looking]
+    for caller in callers:
+        caller.stop()
+    for caller, one, error, most_s in zip(callers, looking, errors, (14, 5), strict=True):
+        assert "Traceback" not in error
+        sets, fast, slow = one.sets, per_s(caller.fast), per_s(caller.slow)
+        assert slow < fast / 2  # four callers, 0.4 s each
+        rates = sets.all("requests.rate")
+        # What the log says while all is well is what the callers counted: no burst, no gap, no rotation is in it.
+        assert max(rates) == pytest.approx(fast, rel=0.1)
+        slow_from = min(caller.slow)
+        well = [rate for at, rate in zip(sets.moments("requests.rate"), rates, strict=True) if at < slow_from]
+        assert well and min(well) > 0.7 * fast
+        fallen = next(n for n, share in enumerate(sets.all("requests.share", LOG)) if share < 0.5)
+        assert sets.all("requests.before", LOG)[fallen] == pytest.approx(fast, rel=0.1)
+        assert sets.all("requests.now", LOG)[fallen] >= 0.9 * slow
+        assert "requests down to " in sets.verdicts[-1]
+        # None fell early: what was there before was known, and the page was not slow yet.
+        moments = sets.moments("requests.share")
+        assert moments[0] < slow_from < moments[fallen]
+        assert max(sets.all("requests.age")) <= most_s
+    assert past_s or len(listing(containers[1])) > 1  # it was rotated meanwhile
+    left = [thing for pair in zip(containers, before, strict=True) for thing in left_behind(*pair)]
+    assert [thing for thing in left if "shop's access log" not in thing and "/tmp/lines" not in thing] == []
+    # The valve of one says how long a request took.
+    times = looking[1].sets.all("requests.time.max")
+    assert times and times[0] < 0.4 <= times[-1] < 5
+    assert looking[0].sets.all("requests.time.max") == []
+
+
+def listing(container: Container) -> list[str]:
+    done: Any = container.exec_run(["find", "/tmp", "-name", "shop*"])
+    return list(done.output.decode().splitlines())
+
+
+def tomcat_that_has_written_its_log(run_container: RunContainer) -> Container:
+    """What it was asked until it was ready stands there: nothing more comes by itself."""
+    container = run_container("tomcat-manager")
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        done: Any = container.exec_run(["sh", "-c", f"cat {DEFAULT}*"])
+        if b" 200 " in done.output:
+            return container
+        time.sleep(0.2)
+    raise AssertionError("Tomcat wrote no line within 30 s")
+
+
+def begin_with(container: Container, log: str, lines: bytes, modified_s: int) -> None:
+    """`lines` instead of those in the log that its Tomcat writes, whose name begins like this; last changed then."""
+    archive = BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        about = tarfile.TarInfo("lines")
+        about.size, about.mode = len(lines), 0o644
+        tar.addfile(about, BytesIO(lines))
+    container.put_archive("/tmp", archive.getvalue())
+    script = 'for log in "$1"*; do :; done; cat /tmp/lines >"$log" && touch -d "@$2" "$log"'
+    done: Any = container.exec_run(["sh", "-c", script, "sh", log, str(modified_s)])
+    assert done.exit_code == 0, done.output
+
+
+def lines_of(per_s: int, first: int, last: int) -> bytes:
+    stamps = (datetime.fromtimestamp(second, timezone.utc) for second in range(first, last))
+    return b"".join(
+        f'10.0.0.1 - - [{one:%d/%b/%Y:%H:%M:%S %z}] "GET /?token=s3cret HTTP/1.1" 200 12\n'.encode() * per_s
+        for one in stamps
+    )
+
+
+def test_one_set_tells_a_fall_by_the_stamps_of_the_past(run_container: RunContainer, tmp_path: Path) -> None:
+    container = run_container("tomcat-manager")
+    now = int(time.time())
+    begin_with(
+        container, DEFAULT, lines_of(118, now - 600, now - 60) + lines_of(12, now - 60, now + 1), now + 1
+    )
+    shown = jvmdiag("metrics", str(container.name), home=tmp_path)
+    assert shown.exit_code == 0, shown.err
+    [verdict] = [line for line in shown.out.splitlines() if line.startswith("REQUESTS")]
+    assert "TROUBLE" in verdict and "requests down to 12 from 118 a second" in verdict
+    assert "s3cret" not in shown.out + shown.err
+
+
+def test_a_tomcat_that_hangs_logs_nothing(run_container: RunContainer, tmp_path: Path) -> None:
+    container = tomcat_that_has_written_its_log(run_container)
+    now = int(time.time())
+    begin_with(container, DEFAULT, lines_of(118, now - 400, now - 45), now - 45)
+    asked = threading.Thread(target=http_get, args=(container, "/slow.jsp?ms=8000"), kwargs={"timeout_s": 20})
+    asked.start()
+    run = jvmdiag("metrics", str(container.name), "--json", home=tmp_path)
+    asked.join()
+    sets = Sets(run.out)
+    assert sets.all("requests.now", LOG) == [0]
+    assert sets.all("requests.before", LOG) == [118]
+    assert sets.all("requests.age")[0] >= 44
+    assert "requests down to 0 from 118 a second" in sets.verdicts[0]
