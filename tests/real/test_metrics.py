@@ -313,7 +313,7 @@ def test_traffic_is_what_ip_and_nstat_count_in_its_namespace(tomcat_jre: Contain
     waiting = {
         labels["tid"]: labels["wchan"]
         for labels, _ in shown.all("cpu.thread")
-        if labels["state"] == "S" and labels["name"].startswith("http-nio-8080-e")
+        if labels["wchan"] and labels["state"] == "S" and labels["name"].startswith("http-nio-8080-e")
     }
     tasks = Path(f"/proc/{pid_of(tomcat_jre)}/root/proc/1/task")
     assert waiting == {tid: _waits_in(tasks / tid) for tid in waiting}

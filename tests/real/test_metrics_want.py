@@ -21,6 +21,7 @@ from tests.real.images import load
 from tests.real.shown import (
     ATTEMPTS,
     checked,
+    counter,
     disk_stat,
     metrics,
     number_in,
@@ -56,6 +57,11 @@ def swap() -> Iterator[None]:
         file.unlink()
 
 
+def swapped_pages() -> tuple[int, int]:
+    """In and out, since the machine booted."""
+    return counter("/proc/vmstat", "pswpin"), counter("/proc/vmstat", "pswpout")
+
+
 def vmstat(seconds: int) -> subprocess.Popen[str]:
     """Its second line is about so many seconds from now on."""
     return subprocess.Popen(
@@ -71,7 +77,7 @@ def said_by(vmstat: subprocess.Popen[str]) -> dict[str, int]:
     return dict(zip(names.split(), map(int, last.split()), strict=True))
 
 
-def test_a_jvm_that_swaps_is_what_vmstat_and_the_kernel_say(
+def test_a_jvm_that_swaps_is_what_the_kernel_says_elsewhere(
     run_container: RunContainer, tmp_path: Path
 ) -> None:
     """Its heap is larger than its memory, and it collects again and again, which reads and moves all of it."""
@@ -85,18 +91,21 @@ def test_a_jvm_that_swaps_is_what_vmstat_and_the_kernel_say(
         )
         try:
             began, waited = time.monotonic(), stalled_s("memory") if PRESSURE.exists() else 0.0
-            with vmstat(4) as asked:
-                shown = metrics(str(container.name), "--interval", "3", home=tmp_path)
-                machine = said_by(asked)
-            now = sysinfo()
+            first = swapped_pages()
+            shown = metrics(str(container.name), "--interval", "3", home=tmp_path)
+            now, last, page = sysinfo(), swapped_pages(), os.sysconf("SC_PAGE_SIZE")
             rollup = Path(f"/proc/{pid_of(container)}/smaps_rollup").read_text()
             if PRESSURE.exists():
                 waited = (stalled_s("memory") - waited) / (time.monotonic() - began)
         finally:
             container.kill()
     swapped = number_in(r"^Swap: +(\d+) kB", rollup) * 1024
-    checked("swap.in", shown.one("swap.in"), machine["si"] * 1024, by="vmstat", rel=0.6)
-    checked("swap.out", shown.one("swap.out"), machine["so"] * 1024, by="vmstat", rel=0.6)
+    # What came before the first look and behind the second is in the kernel's alone.
+    came, went = ((b - a) * page for a, b in zip(first, last, strict=True))
+    ours_in, ours_out = (shown.one(name) * shown.seconds for name in ("swap.in", "swap.out"))
+    assert ours_in <= came and ours_out <= went
+    checked("swap.in", ours_in, came, by="/proc/vmstat by hand", rel=0.7)
+    checked("swap.out", ours_out, went, by="/proc/vmstat by hand", rel=0.7)
     checked("swap.total", shown.one("swap.total"), now.swap, by="sysinfo(2)")
     checked("swap.used", shown.one("swap.used"), now.swap - now.free_swap, by="sysinfo(2)", rel=0.4)
     checked(
@@ -183,7 +192,7 @@ def test_a_disk_does_what_its_block_device_counts(tomcat_jre: Container, tmp_pat
                 last, took = disk_stat(name), time.monotonic() - started
                 machine = said_by(asked)
             # Cores that others keep busy wait for no disk.
-            if machine["wa"] > 5:
+            if machine["wa"] > 15:
                 break
         if PRESSURE.exists():
             waited = (stalled_s("io") - waited) / max(time.monotonic() - began, 10)
