@@ -14,7 +14,9 @@ STATUS = "ManagementAgent.status"
 START = "ManagementAgent.start_local"
 _KIND = re.compile(r"^Connection Type *: *(\w+)", re.MULTILINE)
 _URL = re.compile(r"^URL *: *service:jmx:rmi://[^/\s]*/stub/([A-Za-z0-9+/=]+)", re.MULTILINE)
-_PROPERTY = re.compile(r"^ *com\.sun\.management\.jmxremote\.([\w.]+) = (.*?)(?: \[default\])? *$", re.MULTILINE)
+_PROPERTY = re.compile(
+    r"^ *com\.sun\.management\.jmxremote\.([\w.]+) = (.*?)(?: \[default\])? *$", re.MULTILINE
+)
 _ANY = ("", "0.0.0.0", "::", "localhost", "::1")  # noqa: S104 - it is compared
 _LOOPBACK = "127.0.0.1"
 

@@ -63,4 +63,8 @@ def instances(value: Value) -> Iterator[Instance]:
             continue
         seen.add(id(one))
         yield one
-        todo += [*one.items, *one.fields.values(), *(part for parts in one.written.values() for part in parts)]
+        todo += [
+            *one.items,
+            *one.fields.values(),
+            *(part for parts in one.written.values() for part in parts),
+        ]

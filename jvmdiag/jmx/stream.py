@@ -37,7 +37,7 @@ class ClassOf:
 
 @dataclass(eq=False)
 class Instance:
-    """An object, an array (`items`) or an enum constant: its fields, and by each class what its own write method wrote."""
+    """An object, an array (`items`) or an enum constant: its fields, and by class what its write method wrote."""
 
     kind: ClassOf
     fields: dict[str, Value] = field(default_factory=dict)

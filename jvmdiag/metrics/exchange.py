@@ -1,5 +1,7 @@
-"""Bytes to a port and what it answers, from the target's own network namespace. Nothing is installed there: perl, python3,
-bash or nc does it, whichever there is."""
+"""Bytes to a port and what it answers, from the target's own network namespace.
+
+Nothing is installed there: perl, python3, bash or nc does it, whichever there is.
+"""
 
 from __future__ import annotations
 
@@ -45,9 +47,7 @@ class Exchange:
                 break
         return came
 
-    def _send(
-        self, vantage: Vantage, where: str, address: tuple[str, str], request: bytes
-    ) -> bytes | NoPage:
+    def _send(self, vantage: Vantage, where: str, address: tuple[str, str], request: bytes) -> bytes | NoPage:
         arguments = (*address, str(TIMEOUT_S), str(MOST_BYTES), str(len(request)))
         argv = (*vantage.prefix, "sh", "-c", _script(), "sh", *arguments)
         try:
@@ -72,9 +72,7 @@ def read_exchange(where: str, done: Completed) -> bytes | NoPage:
     """What exchange.sh printed. Pure."""
     client, _, answer = done.stdout.partition(b"\n")
     if client == b"none":
-        return NoPage(
-            Why.NO_CLIENT, f"{where}: nothing there can send bytes to a port; it takes {_CLIENTS}"
-        )
+        return NoPage(Why.NO_CLIENT, f"{where}: nothing there can send bytes to a port; it takes {_CLIENTS}")
     if not client and done.exit_code in NO_SHELL:
         return NoPage(Why.NO_CLIENT, f"{where}: there is no shell in the JVM's network from which to speak")
     if not client:

@@ -1,5 +1,6 @@
-"""MBeans of a JVM whose management agent runs already, read by JMX from the JVM's own network. Nothing is set or invoked.
+"""MBeans of a JVM whose management agent runs already, read by JMX from the JVM's own network.
 
+Nothing is set, and no operation of an MBean invoked.
 A reading is a connection of JMX that is closed again: three exchanges of bytes.
 """
 
@@ -109,9 +110,7 @@ class Jmx:
                 raise self._bad(port, error) from error
         return dict(list(found.items())[:_MOST_BEANS])
 
-    def _attributes(
-        self, connection: _Connection, names: Mapping[str, tuple[str, ...]]
-    ) -> tuple[Bean, ...]:
+    def _attributes(self, connection: _Connection, names: Mapping[str, tuple[str, ...]]) -> tuple[Bean, ...]:
         calls = [get_attributes(connection.ref, name, attributes) for name, attributes in names.items()]
         *came, _ = self._ask(connection.ref.port, [*calls, close(connection.ref)], [connection.ack])
         beans = []
