@@ -21,6 +21,7 @@ _OPEN = b"JRMI" + struct.pack(">H", 2) + b"\x4b" + utf("") + struct.pack(">i", 0
 _ACCEPTED, _CALL, _RETURN, _ACK, _NONE = b"\x4e", b"\x50", b"\x51", b"\x54", b"\xff"
 _NORMAL = 1
 _TLS_RECORD = (b"\x15\x03", b"\x16\x03")
+_LONGEST_LINE = 200
 _REMOTE = "java.rmi.server.RemoteObject"
 
 
@@ -115,8 +116,19 @@ def _thrown(value: Value) -> Thrown:
     if not isinstance(value, Instance):
         raise BadStream("it is no answer of RMI")
     causes = [one for one in instances(value) if "detailMessage" in one.fields]
-    said = (plain(one.fields["detailMessage"]) for one in causes)
-    return Thrown(value.kind.name, "; ".join(dict.fromkeys(str(one) for one in said if one is not None)))
+    lines: list[str] = []
+    for one in causes:
+        line = _line(str(plain(one.fields["detailMessage"]) or ""))
+        # An exception that wraps another often says what that one says.
+        if not any(line in other for other in lines):
+            lines.append(line)
+    return Thrown(_line(value.kind.name), _line("; ".join(line for line in lines if line)))
+
+
+def _line(text: str) -> str:
+    """One line for a person: a message may hold a stack trace, or what moves a cursor."""
+    first = text.strip().partition("\n")[0].rstrip()
+    return "".join(one if one.isprintable() else "?" for one in first[:_LONGEST_LINE])
 
 
 def remote_ref(value: Value) -> RemoteRef:

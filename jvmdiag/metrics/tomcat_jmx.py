@@ -90,7 +90,12 @@ def tomcat_beans(came: tuple[Bean, ...] | NoPage) -> TomcatBeans | NoPage:
 def _connector(name: str, pool: Bean, asked: Bean) -> Connector | None:
     threads = _ints(pool, ("maxThreads", "currentThreadCount", "currentThreadsBusy"))
     requests = _ints(asked, WANTED[1].attributes)
-    return Connector(name, *threads, *requests, asked_us=False) if threads and requests else None
+    if not threads or not requests:
+        return None
+    (most, current, busy), (count, errors, received, sent, served_ms, longest_ms) = threads, requests
+    return Connector(
+        name, most, current, busy, count, errors, received, sent, served_ms, longest_ms, asked_us=False
+    )
 
 
 def _executors(beans: Iterable[tuple[str, Bean]]) -> Iterator[Executor]:
