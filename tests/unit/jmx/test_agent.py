@@ -43,4 +43,7 @@ def test_no_agent_is_told_from_no_answer() -> None:
 
 @pytest.mark.parametrize("broken", ["stub/rO0ABXA=", "stub/rO0", "stub/AAAA", "jndi/rmi://h/x"])
 def test_a_url_that_leads_nowhere_is_no_agent(broken: str) -> None:
-    assert agents_of(f"Agent: enabled\n\nConnection Type: local\nURL : service:jmx:rmi://127.0.0.1/{broken}\n") == ()
+    assert (
+        agents_of(f"Agent: enabled\n\nConnection Type: local\nURL : service:jmx:rmi://127.0.0.1/{broken}\n")
+        == ()
+    )

@@ -104,12 +104,18 @@ def test_methods_are_told_by_their_published_hashes() -> None:
 
 def test_a_request_is_one_piece_that_ends_with_no_operation() -> None:
     sent = request([lookup()], [b"u" * 14])
-    assert sent.startswith(b"JRMI\x00\x02\x4b\x00\x00\x00\x00\x00\x00\x50" + HEADER + b"\x77\x22" + REGISTRY_ID)
+    assert sent.startswith(
+        b"JRMI\x00\x02\x4b\x00\x00\x00\x00\x00\x00\x50" + HEADER + b"\x77\x22" + REGISTRY_ID
+    )
     assert sent.endswith(string("jmxrmi") + b"\x54" + b"u" * 14 + b"\xff")
 
 
 def test_arguments_are_read_back_as_they_were_written() -> None:
-    names = ("monitor", "pass\0word \N{LATIN SMALL LETTER E WITH ACUTE} \N{OLD PERMIC LETTER AN}", "x" * 70_000)
+    names = (
+        "monitor",
+        "pass\0word \N{LATIN SMALL LETTER E WITH ACUTE} \N{OLD PERMIC LETTER AN}",
+        "x" * 70_000,
+    )
     array = Reader(strings(names)).value()
     assert isinstance(array, Instance) and array.items == names
     assert names_in(Reader(object_name("*:type=A,*")).value()) == ("*:type=A,*",)
@@ -160,7 +166,10 @@ def array_of(size: int, kind: str = "[Ljava.lang.Object;") -> bytes:
 
 HOSTILE = {
     "nested": array_of(1) * 5000 + b"\x70",
-    "a class that is its own parent": b"\x73\x72" + utf("A") + bytes(8) + b"\x02\x00\x00\x78\x71\x00\x7e\x00\x00",
+    "a class that is its own parent": b"\x73\x72"
+    + utf("A")
+    + bytes(8)
+    + b"\x02\x00\x00\x78\x71\x00\x7e\x00\x00",
     "an array larger than what there is": array_of((1 << 31) - 1) + b"\x70" * 100,
     "numbers larger than what there is": array_of((1 << 31) - 1, "[J") + bytes(100),
     "a negative array": array_of(-1),
@@ -192,7 +201,12 @@ def test_what_would_eat_memory_or_the_stack_is_refused(name: str) -> None:
 def test_a_line_of_ancestors_that_grows_link_by_link_is_refused() -> None:
     # Each class is known when the next one names it, so that nothing is nested.
     links = b"".join(
-        b"\x76\x72" + utf(f"C{n}") + bytes(8) + b"\x02\x00\x00\x78" + b"\x71" + struct.pack(">i", 0x7E0001 + 2 * n)
+        b"\x76\x72"
+        + utf(f"C{n}")
+        + bytes(8)
+        + b"\x02\x00\x00\x78"
+        + b"\x71"
+        + struct.pack(">i", 0x7E0001 + 2 * n)
         for n in range(1000)
     )
     reader = Reader(described("C") + links)
@@ -232,7 +246,9 @@ def test_a_message_of_an_exception_is_one_line_that_moves_no_cursor() -> None:
 
 def test_a_stub_that_names_a_factory_of_sockets_says_so() -> None:
     ref = struct.pack(">H", 11) + b"UnicastRef2" + b"\x01" + utf("h") + struct.pack(">i", 9010)
-    parts = b"\x77" + bytes((len(ref),)) + ref + b"\x73" + described("javax.rmi.ssl.SslRMIClientSocketFactory")
+    parts = (
+        b"\x77" + bytes((len(ref),)) + ref + b"\x73" + described("javax.rmi.ssl.SslRMIClientSocketFactory")
+    )
     end = b"\x77\x17" + bytes(22) + b"\x00\x78"
     stub = HEADER + b"\x73" + described("java.rmi.server.RemoteObject", 3) + parts + end
     assert stub_ref(stub) == RemoteRef("h", 9010, bytes(22), "javax.rmi.ssl.SslRMIClientSocketFactory")
