@@ -40,7 +40,7 @@ def close(connection: RemoteRef) -> Call:
 
 
 def names_in(value: Value) -> tuple[str, ...]:
-    """The canonical names in the answer to `query_names`, in their order. Raises BadStream."""
+    """The names in the answer to `query_names`, sorted. Raises BadStream."""
     kind = "javax.management.ObjectName"
     written = [one.written.get(kind, ()) for one in instances(value) if one.kind.name == kind]
     names = [part[0] for part in written if part]

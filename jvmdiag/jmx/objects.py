@@ -37,7 +37,7 @@ def strings(texts: Sequence[str]) -> bytes:
 
 
 def object_name(name: str) -> bytes:
-    """A javax.management.ObjectName, by its canonical or any other form."""
+    """A javax.management.ObjectName, by any form of its name."""
     return b"\x73" + _described(*_OBJECT_NAME) + string(name) + b"\x78"
 
 

@@ -49,7 +49,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Bean:
-    """`name` is its canonical name."""
+    """`name` is as the JVM writes it: its keys are in no certain order."""
 
     name: str
     attributes: Attributes

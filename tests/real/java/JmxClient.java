@@ -15,7 +15,7 @@ public class JmxClient {
                 for (ObjectName name : server.queryNames(new ObjectName(pattern), null)) {
                     for (MBeanAttributeInfo one : server.getMBeanInfo(name).getAttributes()) {
                         if (one.getType().matches("int|long")) {
-                            System.out.println(name.getCanonicalName() + "\t" + one.getName() + "\t" + server.getAttribute(name, one.getName()));
+                            System.out.println(name + "\t" + one.getName() + "\t" + server.getAttribute(name, one.getName()));
                         }
                     }
                 }
