@@ -23,6 +23,10 @@ the network is that of its container; CPU, load, memory and disks of the machine
 one of all that 25 (with 200 processes); of 3,000 threads each takes 80 ms, and 1 MB comes here. Of more
 than 20,000 TCP sockets the table is not read.
 
+Of Tomcat the manager's page is read where `--tomcat-user` is given; else its MBeans by JMX, where a management agent
+runs in the JVM; else a thread dump; else the kernel's names of threads. No agent is ever started. A reading by JMX is
+no request, and three commands: on a busy machine `--interval 5` is kinder than one a second.
+
 `--statsd HOST:PORT` sends the figures that have a Datadog name, as gauges, with `target` and the labels as tags."""
 _NAMES = {
     "cpu": "CPU", "memory": "Memory", "network": "Network", "disk": "Disk", "limits": "Limits",

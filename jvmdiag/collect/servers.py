@@ -21,7 +21,7 @@ from jvmdiag.metrics.sockets import sockets_of
 from jvmdiag.metrics.tomcat import DEFAULT_URL as TOMCAT_URL
 from jvmdiag.metrics.tomcat import ManagerStatus, read_tomcat, tomcat_group
 from jvmdiag.metrics.tomcat_jmx import TomcatBeans
-from jvmdiag.metrics.tomcat_threads import count_by_kernel
+from jvmdiag.metrics.tomcat_threads import is_tomcat
 
 P = TypeVar("P", ServerStatus, ManagerStatus, TomcatBeans)
 # They start no container, and a JVM that is asked by them for its threads stands still for a millisecond.
@@ -97,7 +97,7 @@ class Servers:
 
     def _beans(self, look: Look) -> TomcatBeans | NoPage | None:
         """Where this is Tomcat and the JVM may be asked, or an agent was named."""
-        may = self.request.threads and any(count_by_kernel([task.name for task in look.tasks()]))
+        may = self.request.threads and is_tomcat([task.name for task in look.tasks()])
         return self._agents.tomcat() if self.request.jmx or may else None
 
     def groups(self, before: Reading | None, after: Reading, look: Look) -> tuple[Group, ...]:
@@ -127,7 +127,7 @@ class Servers:
 
     def _threads(self, comms: list[str]) -> str | None:
         """The text of a thread dump, where this is Tomcat and the JVM may be asked cheaply."""
-        if not self.request.threads or not any(count_by_kernel(comms)):
+        if not self.request.threads or not is_tomcat(comms):
             return None
         dump = self._ask(THREAD_PRINT)
         return None if isinstance(dump, NoPage) else dump

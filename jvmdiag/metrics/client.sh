@@ -1,5 +1,5 @@
-# By what of this machine bytes go to a port and its answer comes back: read before http.sh and exchange.sh.
-# They set $host $port $tls $seconds $most, and ask, which prints what is sent. Changes nothing.
+# By what of this machine bytes go to a port and its answer comes back. Of http.sh and exchange.sh, which set
+# $host $port $tls $seconds $most, and ask, which prints what is sent.
 export LC_ALL=C
 has() { command -v "$1" >/dev/null 2>&1; }
 cut_off() { if has head; then head -c "$most"; else cat; fi; }

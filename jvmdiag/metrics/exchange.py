@@ -6,8 +6,6 @@ Nothing is installed there: perl, python3, bash or nc does it, whichever there i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
 
 from jvmdiag.errors import JvmdiagError
 from jvmdiag.metrics.http import (
@@ -20,6 +18,7 @@ from jvmdiag.metrics.http import (
     Vantage,
     Why,
     last_line,
+    script_of,
 )
 from jvmdiag.model import Completed
 
@@ -49,7 +48,7 @@ class Exchange:
 
     def _send(self, vantage: Vantage, where: str, address: tuple[str, str], request: bytes) -> bytes | NoPage:
         arguments = (*address, str(TIMEOUT_S), str(MOST_BYTES), str(len(request)))
-        argv = (*vantage.prefix, "sh", "-c", _script(), "sh", *arguments)
+        argv = (*vantage.prefix, "sh", "-c", script_of("exchange.sh"), "sh", *arguments)
         try:
             done = vantage.host.run(argv, stdin=request, timeout_s=TIMEOUT_S + AROUND_S)
         except TimeoutError:
@@ -60,12 +59,6 @@ class Exchange:
         if isinstance(came, bytes):
             self.client = done.stdout.partition(b"\n")[0].decode("ascii", "replace")
         return came
-
-
-@cache
-def _script() -> str:
-    folder = Path(__file__).parent
-    return "".join((folder / name).read_text(encoding="utf-8") for name in ("client.sh", "exchange.sh"))
 
 
 def read_exchange(where: str, done: Completed) -> bytes | NoPage:

@@ -126,7 +126,7 @@ def _get(vantage: Vantage, url: str, credentials: Credentials | None) -> Page | 
         str(TIMEOUT_S),
         str(MOST_BYTES),
     )
-    argv = (*vantage.prefix, "sh", "-c", _script(), "sh", *arguments)
+    argv = (*vantage.prefix, "sh", "-c", script_of("http.sh"), "sh", *arguments)
     try:
         done = vantage.host.run(argv, stdin=_stdin(parts, credentials), timeout_s=TIMEOUT_S + AROUND_S)
     except TimeoutError:
@@ -137,9 +137,11 @@ def _get(vantage: Vantage, url: str, credentials: Credentials | None) -> Page | 
 
 
 @cache
-def _script() -> str:
+def script_of(name: str) -> str:
+    """The script of that name, with client.sh where it takes that in: a target has no files of ours."""
     folder = Path(__file__).parent
-    return "".join((folder / name).read_text(encoding="utf-8") for name in ("client.sh", "http.sh"))
+    client = (folder / "client.sh").read_text(encoding="utf-8")
+    return (folder / name).read_text(encoding="utf-8").replace(". ./client.sh\n", client)
 
 
 def _tls(parts: SplitResult) -> str:

@@ -3,6 +3,7 @@
 # stdin: the URL, a line; then the head of its request in HTTP/1.0, to the empty line. With credentials both hold them:
 # then neither stands in an argv or in the environment.
 # stdout: the client, a line; then the answer as it came, of wget only the body. stderr: why there is none; wget's heads.
+. ./client.sh
 unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
 host=$1 port=$2 tls=$3 credentials=$4 seconds=$5 most=$6
 cr=$(printf '\r') request= named=

@@ -13,13 +13,12 @@ import pytest
 
 from jvmdiag.hosts.local import LocalHost
 from jvmdiag.metrics.exchange import Exchange
-from jvmdiag.metrics.http import NoPage, Vantage, Why
+from jvmdiag.metrics.http import NoPage, Vantage, Why, script_of
 from tests.contract.clients import CLIENTS, alone
 
 RAW = ("perl", "python3", "bash")
 # As a call of RMI: every byte, ends of lines and NULs among them; the last one is what the server waits for.
 REQUEST = bytes(range(256)) * 20 + b"\n\0\r\n\0\xfe\xff"
-FOLDER = Path(__file__).parents[2] / "jvmdiag/metrics"
 
 
 @contextmanager
@@ -74,10 +73,9 @@ def test_nobody_and_silence_are_told_apart(exchange: Exchange) -> None:
 
 @pytest.mark.parametrize("client", RAW)
 def test_stdin_that_stays_open_is_read_to_the_last_byte_and_no_further(client: str, tmp_path: Path) -> None:
-    script = "".join((FOLDER / name).read_text() for name in ("client.sh", "exchange.sh"))
     with serving(b"\0answer\0") as (port, got):
         arguments = ("127.0.0.1", str(port), "5", "1000", str(len(REQUEST)))
-        argv = (*alone(client, tmp_path, ("head",)), "sh", "-c", script, "sh", *arguments)
+        argv = (*alone(client, tmp_path, ("head",)), "sh", "-c", script_of("exchange.sh"), "sh", *arguments)
         with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
             assert process.stdin and process.stdout
             process.stdin.write(REQUEST)
