@@ -32,9 +32,11 @@ from jvmdiag.metrics.tomcat import tomcat_group
 from jvmdiag.metrics.tomcat_jmx import WANTED, TomcatBeans, tomcat_beans
 from jvmdiag.target import parse_target
 from tests.real.containers import Containers, SshHost, home_of, left_behind, published_port, snapshot
+from tests.real.engine import Engine
 from tests.real.fixtures import RunContainer
 from tests.real.jvmdiag import jvmdiag
 from tests.real.test_metrics_servers import names_of_threads, number, page_for_people
+from tests.real.tls import make_certificates, tls_in_front_of
 
 OWN, SHARED = "http-nio-8080", "http-nio-8081"
 PASSWORD = 'it:is"s3cret'
@@ -234,6 +236,28 @@ def test_a_port_of_something_else_is_told_so(served: Container, tmp_path: Path) 
     for port, said in (("8082", "it does not speak RMI"), ("9", "nobody listens there")):
         run = jvmdiag("metrics", str(served.name), "--jmx", port, "--interval", "0.1", home=tmp_path)
         assert run.exit_code == 0 and f"JMX at 127.0.0.1:{port}: {said}" in run.out, run.out
+
+
+def test_from_the_machine_that_has_the_container_and_over_tls(
+    served: Container, engine: Engine, tmp_path: Path
+) -> None:
+    pid = int(served.attrs["State"]["Pid"])
+    with open_scene(Job(parse_target("local://"), jvm=str(pid)), Journal()) as scene:
+        assert scene.view.kind is ViewKind.MACHINE
+        # On the machine itself nobody listens on that port.
+        local = agents_of(status_of(scene))[0]
+        assert beans_of(Jmx(Exchange(vantages(scene), "JMX"), local, None)).status.named(OWN)
+    make_certificates(tmp_path)
+    with tls_in_front_of(engine.url.removeprefix("unix://"), tmp_path) as port:
+        env = {
+            "DOCKER_HOST": f"tcp://127.0.0.1:{port}",
+            "DOCKER_TLS_VERIFY": "1",
+            "DOCKER_CERT_PATH": str(tmp_path),
+        }
+        options = ("--view", "inside", "--interval", "0.1")
+        run = jvmdiag("metrics", str(served.name), *options, home=tmp_path, env=env)
+    assert run.exit_code == 0, run.err
+    assert re.search(rf"{OWN} +0 busy +\d+ threads +of 3 ", run.out), run.out
 
 
 def connections_of(container: Container) -> int:
