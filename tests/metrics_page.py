@@ -25,7 +25,8 @@ than 20,000 TCP sockets the table is not read.
 
 Of Tomcat the manager's page is read where `--tomcat-user` is given; else its MBeans by JMX, where a management agent
 runs in the JVM; else a thread dump; else the kernel's names of threads. No agent is ever started. A reading by JMX is
-no request; it is three commands, and takes 13 to 30 ms of the JVM's CPU time.
+no request; it is three commands, takes 13 to 30 ms of the JVM's CPU time, and starts one of
+its `jvm.threads.started`.
 
 `--statsd HOST:PORT` sends the figures that have a Datadog name, as gauges, with `target` and the labels as tags."""
 _NAMES = {
