@@ -15,7 +15,7 @@ _NONE = NoPage(
     Why.NOBODY,
     f"JMX: no management agent runs in the JVM. jvmdiag jcmd TARGET {START} starts one; it stays until the JVM ends",
 )
-_UNKNOWN = NoPage(Why.OTHER, "JMX: the JVM is without the module jdk.management.agent")
+_UNKNOWN = NoPage(Why.OTHER, "JMX: the JVM does not say whether a management agent runs")
 _TLS = NoPage(
     Why.OTHER,
     "JMX: the management agent speaks TLS (com.sun.management.jmxremote.ssl), which is not spoken here",

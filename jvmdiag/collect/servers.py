@@ -142,7 +142,9 @@ class Servers:
         except CommandRefused as error:
             return NoPage(Why.OTHER, f"JMX: {error}")
         except (JvmdiagError, TimeoutError) as error:
-            self._silent = f"Tomcat by JMX or a thread dump: {error}"
+            self._silent = (
+                f"Tomcat by JMX or a thread dump: {error}. An agent's port can be named: --jmx PORT"
+            )
             return NoPage(Why.OTHER, self._silent)
 
     def _why_silent(self) -> tuple[str, ...]:

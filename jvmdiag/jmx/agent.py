@@ -41,7 +41,7 @@ def agents_of(status: str) -> tuple[Agent, ...]:
 
 
 def is_status(text: str) -> bool:
-    """Whether the JVM knows the command: a runtime may be without the module jdk.management.agent."""
+    """Whether it is an answer to that command."""
     return bool(re.search(r"^Agent *: *\w+", text, re.MULTILINE))
 
 

@@ -70,7 +70,7 @@ def test_the_local_agent_is_read_again_and_the_jvm_asked_once() -> None:
         ("Agent: disabled\n", "ManagementAgent.start_local starts one; it stays until the JVM ends"),
         (
             "java.lang.ClassNotFoundException: jdk.internal.agent.Agent",
-            "without the module jdk.management.agent",
+            "does not say whether a management agent runs",
         ),
         (REMOTE_ALONE, "asks for a user and a password (--jmx-user)"),
         (REMOTE_ALONE.replace("jmxremote.ssl = false", "jmxremote.ssl = true"), "speaks TLS"),
