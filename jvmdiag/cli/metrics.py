@@ -52,11 +52,13 @@ def command(
     tomcat: servers.Tomcat = None,
     tomcat_user: servers.TomcatUser = None,
     threads: servers.Threads = True,
+    jmx: servers.Jmx = None,
+    jmx_user: servers.JmxUser = None,
 ) -> None:
     """Show the machine around a JVM: CPU, requests, memory, network, disk, limits, the JVM, Tomcat, Apache.
 
     And what it means. Reads the kernel's files and counts the lines of the access log, installs nothing.
-    Of Tomcat it takes a thread dump; --no-threads asks the JVM nothing.
+    Tomcat's threads it asks of the JVM; --no-threads asks it nothing.
     """
     from jvmdiag.collect.metrics import check_times, each_metrics, watching
     from jvmdiag.errors import BadRequest
@@ -68,7 +70,8 @@ def command(
         )
     if watch and count > 1:
         raise BadRequest("--watch goes on until Ctrl-C", advice="--count alone, for a line each")
-    asked = servers.request_of(way, apache, tomcat, tomcat_user, threads=threads)
+    options_given = servers.Asked(apache, tomcat, tomcat_user, threads, jmx, jmx_user)
+    asked = servers.request_of(way, options_given)
     check_times(interval, count)
     with sending(statsd) as send, watching(way.job, asked, way.journal) as watched:
         sets = (send(one) for one in each_metrics(watched, interval, None if watch else count))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from jvmdiag.metrics.http import Credentials
 
 PASSWORD_VARIABLE = "JVMDIAG_TOMCAT_PASSWORD"  # noqa: S105 - its name
+JMX_VARIABLE = "JVMDIAG_JMX_PASSWORD"
 Apache = Annotated[
     str | None,
     typer.Option(
@@ -44,35 +47,79 @@ Threads = Annotated[
     bool,
     typer.Option(
         "--threads/--no-threads",
-        help="Where its manager is not asked, tell Tomcat's busy threads by a thread dump.",
+        help="Where Tomcat's manager is not asked, ask the JVM: by JMX where an agent runs, else by a thread dump.",
+    ),
+]
+Jmx = Annotated[
+    str | None,
+    typer.Option(
+        "--jmx",
+        metavar="[HOST:]PORT",
+        help="The JVM's management agent, as seen from the target.",
+        show_default="the one that the JVM says it runs",
+    ),
+]
+JmxUser = Annotated[
+    str | None,
+    typer.Option(
+        "--jmx-user",
+        metavar="NAME",
+        help=f"The agent's user, where it asks for one; the password is in {JMX_VARIABLE}, or asked.",
     ),
 ]
 
 
-def request_of(
-    way: options.Way, apache: str | None, tomcat: str | None, user: str | None, *, threads: bool
-) -> ServersRequest:
+@dataclass(frozen=True)
+class Asked:
+    """The options as they were given."""
+
+    apache: str | None = None
+    tomcat: str | None = None
+    tomcat_user: str | None = None
+    threads: bool = True
+    jmx: str | None = None
+    jmx_user: str | None = None
+
+
+def request_of(way: options.Way, asked: Asked) -> ServersRequest:
     """Raises BadRequest for URLs that are none, and where a password is wanted and nobody can be asked."""
     from jvmdiag.collect.servers import ServersRequest
     from jvmdiag.errors import BadRequest
     from jvmdiag.impact.prober import check_url
 
-    for option, url in (("--apache", apache), ("--tomcat", tomcat)):
+    for option, url in (("--apache", asked.apache), ("--tomcat", asked.tomcat)):
         if url:
             check_url(url, option)
-    if tomcat and not user:
+    if asked.tomcat and not asked.tomcat_user:
         raise BadRequest("Tomcat's manager asks for a user", advice="--tomcat-user NAME")
-    credentials = _credentials(way, user) if user else None
-    return ServersRequest(apache, tomcat, credentials, threads)
+    return ServersRequest(
+        asked.apache,
+        asked.tomcat,
+        _credentials(way, asked.tomcat_user, PASSWORD_VARIABLE, "Tomcat's manager"),
+        asked.threads,
+        _address(asked.jmx) if asked.jmx else None,
+        _credentials(way, asked.jmx_user, JMX_VARIABLE, "the management agent"),
+    )
 
 
-def _credentials(way: options.Way, user: str) -> Credentials:
+def _address(text: str) -> tuple[str, int]:
+    from jvmdiag.errors import BadRequest
+
+    host, _, port = text.rpartition(":")
+    if not port.isascii() or not port.isdigit() or not 0 < int(port) < 1 << 16 or re.search(r"[\s/@]", host):
+        raise BadRequest(f"--jmx {text!r} is no PORT and no HOST:PORT")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def _credentials(way: options.Way, user: str | None, variable: str, where: str) -> Credentials | None:
     from jvmdiag.errors import BadRequest
     from jvmdiag.metrics.http import Credentials
 
-    password = os.environ.get(PASSWORD_VARIABLE)
+    if not user:
+        return None
+    password = os.environ.get(variable)
     if password is None and way.console.ask:
-        password = way.console.ask(f"password of {user} at Tomcat's manager:")
+        password = way.console.ask(f"password of {user} at {where}:")
     if password is None:
-        raise BadRequest(f"no password for {user}", advice=f"put it into {PASSWORD_VARIABLE}")
+        raise BadRequest(f"no password for {user}", advice=f"put it into {variable}")
     return Credentials(user, password)

@@ -7,35 +7,40 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from jvmdiag.attach.rung import THREAD_PRINT, Ready, Scene, Speaker
+from jvmdiag.attach.rung import THREAD_PRINT, NotReady, Ready, Scene, Speaker
 from jvmdiag.capture.choose import survey
-from jvmdiag.errors import JvmdiagError
+from jvmdiag.collect.agents import ManagementAgents
+from jvmdiag.errors import CommandRefused, JvmdiagError, NoMethod
 from jvmdiag.hosts.base import Host
 from jvmdiag.metrics.apache import DEFAULT_URL as APACHE_URL
 from jvmdiag.metrics.apache import PROGRAMS, ServerStatus, apache_group, read_apache
 from jvmdiag.metrics.figure import Group
-from jvmdiag.metrics.http import Credentials, Http, NoPage, Vantage, vantages
+from jvmdiag.metrics.http import Credentials, Http, NoPage, Vantage, Why, vantages
 from jvmdiag.metrics.look import Look
 from jvmdiag.metrics.sockets import sockets_of
 from jvmdiag.metrics.tomcat import ManagerStatus, manager_url, read_tomcat, tomcat_group
-from jvmdiag.metrics.tomcat_threads import count_by_kernel
+from jvmdiag.metrics.tomcat_jmx import TomcatBeans
+from jvmdiag.metrics.tomcat_threads import is_tomcat
 
-P = TypeVar("P", ServerStatus, ManagerStatus)
+P = TypeVar("P", ServerStatus, ManagerStatus, TomcatBeans)
 # They start no container, and a JVM that is asked by them for its threads stands still for a millisecond.
 _CHEAP = ("direct", "tools")
-_DUMP_TIMEOUT_S = 5.0
+_ASK_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True)
 class ServersRequest:
     """What may be asked. `credentials` are those of Tomcat's manager, whose port without `tomcat_url` is that of a
-    connector; `threads`: whether the JVM may be asked for a thread dump, which tells Tomcat's busy threads from idle
-    ones where the manager is not asked."""
+    connector. `threads`: whether the JVM may be asked where the manager is not: for its management agent, and for a
+    thread dump, which tells Tomcat's busy threads from idle ones. `jmx` is the address of an agent's registry, by which
+    it is found without that."""
 
     apache_url: str | None = None
     tomcat_url: str | None = None
     credentials: Credentials | None = None
     threads: bool = True
+    jmx: tuple[str, int] | None = None
+    jmx_credentials: Credentials | None = None
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,16 @@ class Reading:
     at_s: float
     apache: ServerStatus | NoPage | None
     tomcat: ManagerStatus | NoPage | None
+    jmx: TomcatBeans | NoPage | None = None
+
+    @property
+    def beans(self) -> TomcatBeans | None:
+        return _known(self.jmx)
+
+    @property
+    def status(self) -> ManagerStatus | None:
+        """By the manager's page, else by JMX."""
+        return _known(self.tomcat) or (self.beans.status if self.beans else None)
 
 
 @dataclass
@@ -56,11 +71,15 @@ class Servers:
     request: ServersRequest
     stack: ExitStack
     _http: Http = field(init=False)
+    _agents: ManagementAgents = field(init=False)
     _speaker: Speaker | None = field(default=None, init=False)
     _silent: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
-        self._http = Http(vantages(self.scene) if self.scene else [Vantage(self.host)])
+        seen_from = vantages(self.scene) if self.scene else (Vantage(self.host),)
+        self._http = Http(seen_from)
+        request = self.request
+        self._agents = ManagementAgents(seen_from, request.jmx, request.jmx_credentials, self._ask)
 
     def read(self, look: Look) -> Reading:
         """Ask for the pages of the servers that `look` saw, or that were named. Raises nothing of ours."""
@@ -68,27 +87,35 @@ class Servers:
         if apache is None and any(one.comm in PROGRAMS for one in look.processes()):
             apache = APACHE_URL
         credentials = self.request.credentials
-        tomcat = self.request.tomcat_url or manager_url([task.name for task in look.tasks()])
+        comms = [task.name for task in look.tasks()]
+        url = self.request.tomcat_url or manager_url(comms)
+        page = read_tomcat(self._http, credentials, url) if credentials else None
         return Reading(
             time.monotonic(),
             read_apache(self._http, apache) if apache else None,
-            read_tomcat(self._http, credentials, tomcat) if credentials else None,
+            page,
+            None if isinstance(page, ManagerStatus) else self._beans(comms),
         )
+
+    def _beans(self, comms: list[str]) -> TomcatBeans | NoPage | None:
+        """Where this is Tomcat and the JVM may be asked, or an agent was named."""
+        may = self.request.threads and is_tomcat(comms)
+        return self._agents.tomcat() if self.request.jmx or may else None
 
     def groups(self, before: Reading | None, after: Reading, look: Look) -> tuple[Group, ...]:
         """Tomcat's and Apache's groups; none of a server that is not there."""
         seconds = after.at_s - before.at_s if before else 0.0
         comms = [task.name for task in look.tasks()]
-        page = after.tomcat
-        dump = None if isinstance(page, ManagerStatus) else self._threads(comms)
+        dump = None if after.status else self._threads(comms)
         tomcat = tomcat_group(
-            _known(before.tomcat if before else None),
-            _known(page),
+            before.status if before else None,
+            after.status,
             seconds,
             dump,
             comms,
-            (*_why(page), *((self._silent,) if self._silent else ())),
+            tuple(dict.fromkeys((*_why(after.tomcat), *_why(after.jmx), *self._why_silent()))),
             sockets_of(look),
+            after.beans.figures if after.beans else (),
         )
         apache = apache_group(
             _known(before.apache if before else None),
@@ -101,23 +128,38 @@ class Servers:
         return tuple(group for group in (tomcat, apache) if group.figures or group.unseen)
 
     def _threads(self, comms: list[str]) -> str | None:
-        """The text of a thread dump, where this is Tomcat and the JVM may be asked cheaply. One that did not answer
-        once is not asked again."""
-        if self.scene is None or not self.request.threads or self._silent or not any(count_by_kernel(comms)):
+        """The text of a thread dump, where this is Tomcat and the JVM may be asked cheaply."""
+        if not self.request.threads or not is_tomcat(comms):
             return None
+        dump = self._ask(THREAD_PRINT)
+        return None if isinstance(dump, NoPage) else dump
+
+    def _ask(self, line: str) -> str | NoPage:
+        """The JVM's answer by a cheap rung. One that did not answer once is not asked again."""
+        if self.scene is None or self._silent:
+            return NoPage(Why.OTHER, self._silent or "there is no JVM")
         try:
             self._speaker = self._speaker or self._open(self.scene)
-            if self._speaker:
-                return self._speaker.ask(THREAD_PRINT, _DUMP_TIMEOUT_S).decode("utf-8", "replace")
+            return self._speaker.ask(line, _ASK_TIMEOUT_S).decode("utf-8", "replace")
+        except CommandRefused as error:
+            return NoPage(Why.OTHER, f"JMX: {error}")
         except (JvmdiagError, TimeoutError) as error:
-            self._silent = f"Tomcat's busy threads: {error}"
-        return None
+            self._silent = (
+                f"Tomcat by JMX or a thread dump: {error}. An agent's port can be named: --jmx PORT"
+            )
+            return NoPage(Why.OTHER, self._silent)
 
-    def _open(self, scene: Scene) -> Speaker | None:
+    def _why_silent(self) -> tuple[str, ...]:
+        return (self._silent,) if self._silent else ()
+
+    def _open(self, scene: Scene) -> Speaker:
+        """Raises NoMethod."""
         steps = survey(scene, THREAD_PRINT)
-        ready = (s.rung for s in steps if isinstance(s.readiness, Ready) and s.rung.name in _CHEAP)
-        rung = next(ready, None)
-        return self.stack.enter_context(rung.open(scene)) if rung else None
+        for step in steps:
+            if isinstance(step.readiness, Ready) and step.rung.name in _CHEAP:
+                return self.stack.enter_context(step.rung.open(scene))
+        why = next(step.readiness.reason for step in steps if isinstance(step.readiness, NotReady))
+        raise NoMethod("the JVM cannot be asked cheaply", why=why)
 
 
 def _known(page: P | NoPage | None) -> P | None:

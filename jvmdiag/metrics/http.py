@@ -23,15 +23,15 @@ from jvmdiag.model import Completed
 TIMEOUT_S = 5
 MOST_BYTES = 1 << 20
 # The shell, the way there, and the client's own bound.
-_AROUND_S = 5.0
+AROUND_S = 5.0
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _HARMLESS_QUERIES = ("auto", "XML=true")
 _SAFE = "/%:=&?~#+!$,;'@()*[]"
 _STATUS = re.compile(rb"^\s*HTTP/\d(?:\.\d)? (\d{3})", re.MULTILINE)
 _LENGTH = re.compile(rb"^content-length:\s*(\d+)\s*$", re.MULTILINE | re.IGNORECASE)
-_NO_SHELL = (126, 127)
+NO_SHELL = (126, 127)
 # curl does not tell a refused connection in words.
-_NOBODY = (b"refused", b"curl: (7)")
+NOBODY = (b"refused", b"curl: (7)")
 _SAID = {
     401: "it asks for a user and a password (401)",
     403: "it is not for whoever asks from the machine itself, or not for that user (403)",
@@ -126,9 +126,9 @@ def _get(vantage: Vantage, url: str, credentials: Credentials | None) -> Page | 
         str(TIMEOUT_S),
         str(MOST_BYTES),
     )
-    argv = (*vantage.prefix, "sh", "-c", _script(), "sh", *arguments)
+    argv = (*vantage.prefix, "sh", "-c", script_of("http.sh"), "sh", *arguments)
     try:
-        done = vantage.host.run(argv, stdin=_stdin(parts, credentials), timeout_s=TIMEOUT_S + _AROUND_S)
+        done = vantage.host.run(argv, stdin=_stdin(parts, credentials), timeout_s=TIMEOUT_S + AROUND_S)
     except TimeoutError:
         return NoPage(Why.OTHER, f"{shown(url)}: no answer within {TIMEOUT_S} s")
     except JvmdiagError as error:
@@ -137,8 +137,11 @@ def _get(vantage: Vantage, url: str, credentials: Credentials | None) -> Page | 
 
 
 @cache
-def _script() -> str:
-    return Path(__file__).with_name("http.sh").read_text(encoding="utf-8")
+def script_of(name: str) -> str:
+    """The script of that name, with client.sh where it takes that in: a target has no files of ours."""
+    folder = Path(__file__).parent
+    client = (folder / "client.sh").read_text(encoding="utf-8")
+    return (folder / name).read_text(encoding="utf-8").replace(". ./client.sh\n", client)
 
 
 def _tls(parts: SplitResult) -> str:
@@ -173,7 +176,7 @@ def _request(parts: SplitResult, credentials: Credentials | None) -> bytes:
 def read_answer(url: str, done: Completed) -> Page | NoPage:
     """What http.sh printed. Pure."""
     client, _, answer = done.stdout.partition(b"\n")
-    if not client and done.exit_code in _NO_SHELL:
+    if not client and done.exit_code in NO_SHELL:
         return NoPage(
             Why.NO_CLIENT, f"{shown(url)}: there is no shell in the JVM's network from which to ask for it"
         )
@@ -186,7 +189,7 @@ def read_answer(url: str, done: Completed) -> Page | NoPage:
         return NoPage(Why.NO_CLIENT, f"{shown(url)}: nothing there can ask for it; it takes {clients}")
     if not client:
         return NoPage(
-            Why.NO_CLIENT, f"{shown(url)}: {_last_line(done.stderr) or 'the shell there printed nothing'}"
+            Why.NO_CLIENT, f"{shown(url)}: {last_line(done.stderr) or 'the shell there printed nothing'}"
         )
     # perl and python3 end with an error where time is over, curl says so.
     cut = done.exit_code != 0 or b"curl: (" in done.stderr
@@ -213,12 +216,12 @@ def _read(url: str, client: str, answer: bytes, stderr: bytes, *, cut: bool) -> 
 
 
 def _no_answer(url: str, stderr: bytes, body: bytes) -> NoPage:
-    if any(said in stderr for said in _NOBODY):
+    if any(said in stderr for said in NOBODY):
         return NoPage(Why.NOBODY, f"{shown(url)}: nobody listens there")
-    said = _last_line(stderr) or ("it does not speak HTTP" if body else "no answer")
+    said = last_line(stderr) or ("it does not speak HTTP" if body else "no answer")
     return NoPage(Why.OTHER, f"{shown(url)}: {said}")
 
 
-def _last_line(stderr: bytes) -> str:
+def last_line(stderr: bytes) -> str:
     lines: Iterable[str] = stderr.decode("utf-8", "replace").strip().splitlines()
     return next(iter(reversed(tuple(lines))), "")

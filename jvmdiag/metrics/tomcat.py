@@ -1,7 +1,7 @@
 """Tomcat: threads, requests and times of each connector, from what is there already. Pure but for `read_tomcat`.
 
-Its manager's status page says most. Without it a thread dump tells busy threads from idle ones, and the kernel's
-names of threads tell how many there are.
+Its manager's status page says most, and JMX as much. Without them a thread dump tells busy threads from idle ones, and
+the kernel's names of threads tell how many there are.
 """
 
 from __future__ import annotations
@@ -19,13 +19,16 @@ from jvmdiag.metrics.tomcat_threads import count_by_kernel, http_port, pools_of
 
 _MANAGER = "http://127.0.0.1:{port}/manager/status?XML=true"
 DEFAULT_URL = _MANAGER.format(port=8080)
-_JMX_ALONE = "Tomcat's requests that wait for a thread: JMX alone tells them, and is never started for it"
 # A connector's name ends with its port: http-nio-127.0.0.1-8080.
 _PORT = re.compile(r"-(\d+)$")
 # Tomcat closes its end of what the caller has closed.
 _OPEN = ("ESTABLISHED", "CLOSE_WAIT")
-_WITH_DUMP = "Tomcat's threads.max, requests and times: they take the manager's status page (--tomcat-user)"
-_WITH_NAMES = "Tomcat's busy threads: they take the manager's status page (--tomcat-user) or a thread dump"
+_WITH_DUMP = (
+    "Tomcat's threads.max, requests and times: they take the manager's status page (--tomcat-user), or JMX"
+)
+_WITH_NAMES = (
+    "Tomcat's busy threads: they take the manager's status page (--tomcat-user), JMX or a thread dump"
+)
 
 
 def manager_url(comms: Sequence[str]) -> str:
@@ -115,27 +118,29 @@ def tomcat_group(
     comms: Sequence[str],
     unseen: tuple[str, ...],
     sockets: Sequence[Socket] = (),
+    more_figures: tuple[Figure, ...] = (),
 ) -> Group:
-    """Of two readings that are `seconds` apart (one alone gives no rates), else of the text of a thread dump, else of
-    the kernel's names of the JVM's threads; and of the sockets of its network. Without figures where there is no
-    Tomcat."""
+    """Of two readings that are `seconds` apart (one alone gives no rates), by the manager's page or by JMX, else of the
+    text of a thread dump, else of the kernel's names of the JVM's threads; and of the sockets of its network. Without
+    figures where there is no Tomcat."""
     listeners = _listeners(dump) if dump else ()
     if after:
         threads = flat(_by_manager(before, one, seconds) for one in after.connectors)
-        more: tuple[str, ...] = (_JMX_ALONE,)
+        more: tuple[str, ...] = ()
     elif dump:
         threads = tuple(_by_dump(dump))
-        more = (_WITH_DUMP, _JMX_ALONE) if threads or listeners else ()
+        more = (_WITH_DUMP,) if threads or listeners else ()
     else:
         counts, hidden = count_by_kernel(comms)
         threads = tuple(figure("tomcat.threads.current", n, connector=name) for name, n in counts)
-        more = (*hidden, _WITH_NAMES, _WITH_DUMP, _JMX_ALONE) if threads or hidden else ()
+        more = (*hidden, _WITH_NAMES, _WITH_DUMP) if threads or hidden else ()
     names = dict.fromkeys(one.label("connector") for one in (*threads, *listeners))
-    connections = flat(_connections(name, sockets) for name in names)
-    return Group("tomcat", (*threads, *listeners, *connections), (*unseen, *more))
+    busy = {one.label("connector"): one.value for one in threads if one.name == "tomcat.threads.busy"}
+    connections = flat(_connections(name, sockets, busy.get(name)) for name in names)
+    return Group("tomcat", (*threads, *listeners, *connections, *more_figures), (*unseen, *more))
 
 
-def _connections(connector: str, sockets: Sequence[Socket]) -> Iterator[Figure]:
+def _connections(connector: str, sockets: Sequence[Socket], busy: float | None) -> Iterator[Figure]:
     port = _PORT.search(connector)
     own = [one for one in sockets if port and one.port == int(port[1])]
     waiting = [one.queued for one in own if one.state == LISTEN]
@@ -143,6 +148,8 @@ def _connections(connector: str, sockets: Sequence[Socket]) -> Iterator[Figure]:
         # One that nobody has accepted yet has no inode.
         accepted = sum(one.state in _OPEN and one.inode != 0 for one in own)
         yield figure("tomcat.connections", accepted, connector=connector)
+        if busy is not None:
+            yield figure("tomcat.connections.without_thread", max(accepted - busy, 0), connector=connector)
         yield figure("tomcat.queue", sum(waiting), connector=connector)
 
 

@@ -74,6 +74,11 @@ def http_port(comms: Sequence[str]) -> int | None:
     return 8080 if 8080 in ports else min(ports, default=None)
 
 
+def is_tomcat(comms: Sequence[str]) -> bool:
+    """Whether any of the kernel's names is of a connector: of its poller, where an executor has the workers."""
+    return any(_BY_KERNEL.fullmatch(comm) or _CUT_SHORT.fullmatch(comm) for comm in comms)
+
+
 def count_by_kernel(comms: Sequence[str]) -> tuple[tuple[tuple[str, int], ...], tuple[str, ...]]:
     """Worker threads of each connector, and a line for each that cannot be told: its name leaves no room for `-e`."""
     counts: Counter[str] = Counter()

@@ -261,7 +261,9 @@ def _tomcat(group: Group) -> Iterator[str]:
             f"{one.value:.0f} threads",
             _part(group, "tomcat.threads.max", "of {}", number, labels),
             _part(group, "tomcat.connections", "{} connections", number, labels),
+            _part(group, "tomcat.connections.max", "of {}", number, labels),
             _part(group, "tomcat.queue", "{} not accepted yet", number, labels),
+            _part(group, "tomcat.queue.max", "of {}", number, labels),
         )
         yield from _joined(
             _part(group, "tomcat.requests.rate", "{} requests/s", number, labels),
@@ -270,6 +272,15 @@ def _tomcat(group: Group) -> Iterator[str]:
             _part(group, "tomcat.sent.rate", "out {}", rate, labels),
             _part(group, "tomcat.time.mean", "mean {}", duration, labels),
             _part(group, "tomcat.time.max", "longest since its start {}", duration, labels),
+        )
+    for one in group.all("tomcat.executor.threads"):
+        labels = dict(one.labels)
+        yield from _joined(
+            one.label("executor"),
+            _part(group, "tomcat.executor.busy", "{} busy", number, labels),
+            f"{one.value:.0f} threads",
+            _part(group, "tomcat.executor.threads.max", "of {}", number, labels),
+            _part(group, "tomcat.executor.queue", "{} requests wait", number, labels),
         )
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import base64
-import shutil
 import ssl
-import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -15,6 +13,7 @@ import pytest
 
 from jvmdiag.hosts.local import LocalHost
 from jvmdiag.metrics.http import Credentials, Http, NoPage, Page, Vantage, Why
+from tests.contract.clients import CLIENTS, alone
 from tests.real.tls import make_certificates
 
 
@@ -57,31 +56,10 @@ def over_tls(tmp_path: Path) -> Iterator[str]:
         thread.join()
 
 
-# `sh` of what follows is the machine's own.
-_SHELL = ("/bin/sh", "-c", 'shift; exec /bin/sh "$@"', "sh")
-# Each is tried where it is the only one on the PATH.
-CLIENTS = {
-    "perl": ("perl",),
-    "python3": ("python3",),
-    "bash": ("bash", "cat", "head", "timeout"),
-    "curl": ("curl", "head"),
-    "wget": ("wget", "head"),
-}
-
-
 @pytest.fixture(params=sorted(CLIENTS))
 def client(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Http]:
     name = str(request.param)
-    for tool in CLIENTS[name]:
-        found = sys.executable if tool == "python3" else shutil.which(tool)
-        if found is None:
-            pytest.skip(f"{tool} is not on this machine")
-        wrapper = tmp_path / tool
-        wrapper.write_text(f'#!/bin/sh\nexec "{found}" "$@"\n')
-        wrapper.chmod(0o755)
-    # A proxy of the environment is not asked.
-    alone = ("/usr/bin/env", f"PATH={tmp_path}", "http_proxy=http://127.0.0.1:9")
-    return name, Http([Vantage(LocalHost(), (*alone, *_SHELL))])
+    return name, Http([Vantage(LocalHost(), alone(name, tmp_path))])
 
 
 def test_each_client_brings_the_page_and_the_credentials(client: tuple[str, Http], server: str) -> None:

@@ -23,11 +23,12 @@ ARROWS: dict[str, frozenset[str]] = {
     "transfer": BASE,
     "hprof": BASE | {"transfer"},
     "jvm": BASE | {"hosts"},
+    "jmx": frozenset(),
     "attach": BASE | {"hosts", "jvm"},
     "capture": BASE | {"hosts", "attach"},
     "impact": BASE | {"units", "hosts", "attach", "jvm"},
     "load": BASE | {"hosts", "impact"},
-    "metrics": BASE | {"units", "hosts", "attach", "jvm"},
+    "metrics": BASE | {"units", "hosts", "attach", "jvm", "jmx"},
     "snapshot": BASE | {"units", "hosts", "attach", "jvm", "capture", "impact", "metrics", "transfer"},
     "collect": BASE
     | {
@@ -35,6 +36,7 @@ ARROWS: dict[str, frozenset[str]] = {
         "units",
         "hosts",
         "jvm",
+        "jmx",
         "attach",
         "capture",
         "impact",

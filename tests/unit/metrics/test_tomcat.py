@@ -20,6 +20,7 @@ from jvmdiag.metrics.tomcat import (
     tomcat_group,
 )
 from jvmdiag.metrics.tomcat_threads import Pool, pools_of
+from tests.unit.metrics.beans import recorded_beans
 
 DATA = Path(__file__).parents[2] / "data"
 PAGE = (DATA / "servers/tomcat10-status.xml").read_text()
@@ -52,7 +53,7 @@ def test_the_managers_page_is_read() -> None:
     assert group.one("tomcat.requests.total", connector=NAME) == 11
     assert group.one("tomcat.time.max", connector=NAME) == pytest.approx(1.657)
     assert group.one("tomcat.requests.rate") is None
-    assert any("JMX" in line for line in group.unseen)
+    assert group.unseen == ()
 
 
 def test_rates_are_between_two_readings_without_the_reading_itself() -> None:
@@ -187,6 +188,15 @@ def test_accepted_connections_are_those_of_the_connectors_port(
     assert group.one("tomcat.queue", connector=NAME) == 2
 
 
+def test_connections_without_a_thread_are_those_that_no_busy_one_serves() -> None:
+    # One of the six is served: the page itself.
+    group = tomcat_group(None, status(), 1.0, None, (), (), SOCKETS)
+    assert group.one("tomcat.connections.without_thread", connector=NAME) == 5
+    assert tomcat_group(None, None, 1.0, IDLE, (), (), SOCKETS).one("tomcat.connections.without_thread") == 6
+    busy = later(threads_busy=200, threads_current=200)
+    assert tomcat_group(None, busy, 1.0, None, (), (), SOCKETS).one("tomcat.connections.without_thread") == 0
+
+
 def test_where_the_port_is_not_to_be_seen_nothing_is_said_of_connections() -> None:
     for sockets in ((), SOCKETS[1:]):
         assert tomcat_group(None, status(), 1.0, None, (), (), sockets).one("tomcat.connections") is None
@@ -208,7 +218,8 @@ def test_the_manager_is_sought_where_a_connector_is(comms: tuple[str, ...], port
 
 
 def test_every_figure_is_in_the_catalogue() -> None:
-    made = tomcat_group(status(), later(requests=20), 1.0, BUSY, (), (), SOCKETS)
+    more = recorded_beans().figures
+    made = tomcat_group(status(), later(requests=20), 1.0, BUSY, (), (), SOCKETS, more)
     assert {one.name for one in made.figures} == {
         one.name for one in described().values() if one.group == "tomcat"
     }

@@ -1,0 +1,1 @@
+"""JMX over RMI, bytes to values and back: pure, and without a JVM."""

@@ -1,0 +1,70 @@
+"""What the options about Tomcat and Apache mean together."""
+
+from __future__ import annotations
+
+import pytest
+
+from jvmdiag.cli.options import Way
+from jvmdiag.cli.servers import Asked, request_of
+from jvmdiag.errors import BadRequest
+from jvmdiag.metrics.http import Credentials
+
+
+def test_nothing_given_asks_the_jvm_and_no_address() -> None:
+    request = request_of(Way(target="web"), Asked())
+    assert (request.credentials, request.jmx, request.jmx_credentials, request.threads) == (
+        None,
+        None,
+        None,
+        True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("9010", ("127.0.0.1", 9010)),
+        (":9010", ("127.0.0.1", 9010)),
+        ("10.1.2.3:9010", ("10.1.2.3", 9010)),
+        ("[::1]:9010", ("::1", 9010)),
+    ],
+)
+def test_an_agent_is_a_port_or_a_host_and_a_port(text: str, expected: tuple[str, int]) -> None:
+    assert request_of(Way(target="web"), Asked(jmx=text)).jmx == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nine",
+        "0",
+        "65536",
+        "-1",
+        "host:",
+        "a b:9010",
+        "ops@h:9010",
+        "service:jmx:rmi://h:9010",
+        "9010 ",
+        "\u0669",
+    ],
+)
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(BadRequest, match="no PORT"):
+        request_of(Way(target="web"), Asked(jmx=text))
+
+
+def test_each_password_has_a_variable_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JVMDIAG_TOMCAT_PASSWORD", "s3cret")
+    monkeypatch.setenv("JVMDIAG_JMX_PASSWORD", "hidd3n")
+    request = request_of(Way(target="web"), Asked(tomcat_user="ops", jmx_user="monitor"))
+    assert request.credentials == Credentials("ops", "s3cret")
+    assert request.jmx_credentials == Credentials("monitor", "hidd3n")
+    assert "s3cret" not in repr(request) and "hidd3n" not in repr(request)
+
+
+def test_without_a_password_and_without_a_terminal_it_is_a_bad_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("JVMDIAG_JMX_PASSWORD", raising=False)
+    with pytest.raises(BadRequest, match="no password for monitor"):
+        request_of(Way(target="web"), Asked(jmx_user="monitor"))

@@ -1,0 +1,114 @@
+"""Whether a management agent is used: it is asked about once, and never started."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+
+import pytest
+
+from jvmdiag.collect.agents import ManagementAgents
+from jvmdiag.collect.servers import Servers, ServersRequest
+from jvmdiag.hosts.base import Host
+from jvmdiag.jmx.agent import STATUS
+from jvmdiag.metrics.http import Credentials, NoPage, Vantage, Why
+from jvmdiag.metrics.tomcat_jmx import TomcatBeans
+from tests.fakes import Answer, Asked, FakeHost
+from tests.unit.jmx.answers import DATA, recorded
+from tests.unit.jvm.probe_case import the_jvm_of
+from tests.unit.scenes import on_a_machine
+
+RUNS = (DATA / "jdk17-status.txt").read_text()
+ASKS = (DATA / "remote-asks-status.txt").read_text()
+REMOTE_ALONE = ASKS[: ASKS.index("Connection Type")] + ASKS[ASKS.rindex("Connection Type") :]
+OPS = Credentials("monitor", "seen")
+TOMCAT = (recorded("jdk17-connect"), recorded("tomcat10-names"), recorded("tomcat10-attributes"))
+
+
+def answering(*answers: bytes) -> FakeHost:
+    left = list(answers)
+
+    def next_one(asked: Asked) -> Answer:
+        return b"perl\n" + left.pop(0)
+
+    return FakeHost({lambda argv: argv[0] == "sh": next_one})
+
+
+class Asking:
+    """Stands where the JVM is asked."""
+
+    def __init__(self, answer: str | NoPage) -> None:
+        self.answer = answer
+        self.lines: list[str] = []
+
+    def __call__(self, line: str) -> str | NoPage:
+        self.lines.append(line)
+        return self.answer
+
+
+def agents(
+    host: Host, ask: Asking, address: tuple[str, int] | None = None, credentials: Credentials | None = None
+) -> ManagementAgents:
+    return ManagementAgents((Vantage(host),), address, credentials, ask)
+
+
+def why(came: TomcatBeans | NoPage) -> str:
+    assert isinstance(came, NoPage)
+    return came.text
+
+
+def test_the_local_agent_is_read_again_and_the_jvm_asked_once() -> None:
+    ask = Asking(RUNS)
+    found = agents(answering(*TOMCAT, *TOMCAT), ask)
+    assert isinstance(found.tomcat(), TomcatBeans) and isinstance(found.tomcat(), TomcatBeans)
+    assert ask.lines == [STATUS]
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ("Agent: disabled\n", "ManagementAgent.start_local starts one; it stays until the JVM ends"),
+        (
+            "java.lang.ClassNotFoundException: jdk.internal.agent.Agent",
+            "does not say whether a management agent runs",
+        ),
+        (REMOTE_ALONE, "asks for a user and a password (--jmx-user)"),
+        (REMOTE_ALONE.replace("jmxremote.ssl = false", "jmxremote.ssl = true"), "speaks TLS"),
+    ],
+)
+def test_without_an_agent_that_can_be_spoken_to_nothing_is_sent(status: str, said: str) -> None:
+    ask, host = Asking(status), answering()
+    found = agents(host, ask)
+    assert said in why(found.tomcat()) and said in why(found.tomcat())
+    assert (ask.lines, host.asked) == ([STATUS], [])
+
+
+def test_a_user_is_for_the_remote_agent_where_that_is_the_only_one() -> None:
+    host = answering(*TOMCAT)
+    assert isinstance(agents(host, Asking(REMOTE_ALONE), credentials=OPS).tomcat(), TomcatBeans)
+    assert b"monitor" in host.asked[0].stdin
+    host = answering(*TOMCAT)
+    assert isinstance(agents(host, Asking(ASKS), credentials=OPS).tomcat(), TomcatBeans)
+    assert not any(b"monitor" in one.stdin for one in host.asked)
+
+
+def test_an_address_asks_the_registry_there_and_not_the_jvm() -> None:
+    ask, host = Asking(NoPage(Why.OTHER, "")), answering(recorded("jdk17-lookup"), *TOMCAT)
+    assert isinstance(agents(host, ask, ("127.0.0.1", 9010)).tomcat(), TomcatBeans)
+    assert ask.lines == [] and host.asked[0].argv[4:6] == ("127.0.0.1", "9010")
+
+
+def test_what_did_not_answer_once_is_not_asked_again() -> None:
+    host = answering(b"")
+    found = agents(host, Asking(RUNS))
+    assert why(found.tomcat()) == why(found.tomcat())
+    assert len(host.asked) == 1
+
+
+def test_a_jvm_that_cannot_be_asked_is_told_once_with_the_reason() -> None:
+    jvm = replace(the_jvm_of("tomcat-inside"), state="T")
+    with ExitStack() as stack:
+        servers = Servers(FakeHost({}), on_a_machine(jvm), ServersRequest(), stack)
+        first, second = servers._ask(STATUS), servers._ask("Thread.print")
+    assert first == second
+    assert isinstance(first, NoPage) and "SIGCONT" in first.text

@@ -1,0 +1,1 @@
+"""JMX without a JVM."""
