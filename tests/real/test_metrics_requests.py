@@ -9,6 +9,7 @@ import sys
 import tarfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from io import BytesIO
 from pathlib import Path
@@ -21,6 +22,7 @@ from tests.real import load_generator
 from tests.real.containers import http_get, left_behind, published_port, snapshot
 from tests.real.fixtures import RunContainer, cases
 from tests.real.jvmdiag import TIMEOUT_S, argv, environment, jvmdiag
+from tests.real.shown import checked, metrics
 
 LOG = "access log"
 CONNECTOR = "connector http-nio-8080"
@@ -235,6 +237,36 @@ def lines_of(per_s: int, first: int, last: int) -> bytes:
     )
 
 
+def test_requests_their_errors_and_times_are_what_their_callers_saw(
+    run_container: RunContainer, tmp_path: Path
+) -> None:
+    container = run_container("tomcat-manager", command=["sh", "-c", other_valve("yyyy-MM-dd")])
+    http_get(container, "/slow.jsp?ms=0")  # it is compiled now
+    first = int(time.time()) - 40
+    begin_with(container, OTHER, lines_of(1, first, first + 1), first)
+    paths = ["/slow.jsp?ms=1500"] + ["/slow.jsp?ms=300"] * 39 + ["/slow.jsp?ms=none"] * 10
+    with ThreadPoolExecutor(8) as callers:
+        answers = list(callers.map(lambda path: timed(container, path), paths))
+    times = [seconds for _, seconds in answers]
+    told = metrics(str(container.name), home=tmp_path)
+    most_s = max(width for width in (60, 30, 10) if width <= time.time() - first)
+    failed = sum(status >= 500 for status, _ in answers)
+    checked("requests.seconds", told.one("requests.seconds"), most_s, by="the stamps in the log, by hand")
+    checked("requests.rate", told.one("requests.rate"), len(paths) / most_s, by="requests as made")
+    checked(
+        "requests.errors.rate", told.one("requests.errors.rate"), failed / most_s, by="answers as received"
+    )
+    mean_s = sum(times) / len(times)
+    checked("requests.time.mean", told.one("requests.time.mean"), mean_s, rel=0.25, by="answers as timed")
+    checked("requests.time.max", told.one("requests.time.max"), max(times), rel=0.25, by="answers as timed")
+
+
+def timed(container: Container, path: str) -> tuple[int, float]:
+    began = time.monotonic()
+    status = http_get(container, path)[0]
+    return status, time.monotonic() - began
+
+
 def test_one_set_tells_a_fall_by_the_stamps_of_the_past(run_container: RunContainer, tmp_path: Path) -> None:
     container = run_container("tomcat-manager")
     now = int(time.time())
@@ -243,6 +275,24 @@ def test_one_set_tells_a_fall_by_the_stamps_of_the_past(run_container: RunContai
     )
     shown = jvmdiag("metrics", str(container.name), home=tmp_path)
     assert shown.exit_code == 0, shown.err
+    told = metrics(str(container.name), home=tmp_path)
+    checked("requests.now", told.one("requests.now", source=LOG), 12, by="lines as they came into the log")
+    checked(
+        "requests.before", told.one("requests.before", source=LOG), 118, by="lines as they came into the log"
+    )
+    checked(
+        "requests.share",
+        told.one("requests.share", source=LOG),
+        12 / 118,
+        by="lines as they came into the log",
+    )
+    checked("requests.hour", told.one("requests.hour", source=LOG), 118, by="lines as they came into the log")
+    checked(
+        "requests.hour.share",
+        told.one("requests.hour.share", source=LOG),
+        12 / 118,
+        by="lines as they came into the log",
+    )
     [verdict] = [line for line in shown.out.splitlines() if line.startswith("REQUESTS")]
     assert "TROUBLE" in verdict and "requests down to 12 from 118 a second" in verdict
     assert "s3cret" not in shown.out + shown.err
@@ -259,5 +309,8 @@ def test_a_tomcat_that_hangs_logs_nothing(run_container: RunContainer, tmp_path:
     sets = Sets(run.out)
     assert sets.all("requests.now", LOG) == [0]
     assert sets.all("requests.before", LOG) == [118]
-    assert sets.all("requests.age")[0] >= 44
+    [age], [at] = sets.all("requests.age"), sets.moments("requests.age")
+    checked(
+        "requests.age", age, at - (now - 46), abs=2, by="the newest stamp and this machine's clock, by hand"
+    )
     assert "requests down to 0 from 118 a second" in sets.verdicts[0]
