@@ -91,7 +91,7 @@ def test_the_end_of_a_log_is_of_the_file_that_has_that_path(tmp_path: Path) -> N
     (outside / "a b.log").write_text("of the host")
     assert run_script(HERE, "tail.sh", (str(root), "/logs/a b.log", "4"), 10) == b"6789"
     # A walker of links that was right a moment ago.
-    script = (Path(__file__).parents[3] / "jvmdiag/snapshot/real.sh").read_bytes()
+    script = (Path(__file__).parents[3] / "jvmdiag/jvm/real.sh").read_bytes()
     exchange = b"""
 prefix=$1
 real "/logs/a b.log"
