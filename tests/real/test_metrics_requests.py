@@ -19,7 +19,7 @@ import pytest
 from docker.models.containers import Container
 
 from tests.real import load_generator
-from tests.real.containers import http_get, left_behind, published_port, snapshot
+from tests.real.containers import SshHost, home_of, http_get, left_behind, published_port, snapshot
 from tests.real.fixtures import RunContainer, cases
 from tests.real.jvmdiag import TIMEOUT_S, argv, environment, jvmdiag
 from tests.real.shown import checked, metrics
@@ -317,3 +317,39 @@ def test_a_tomcat_that_hangs_logs_nothing(run_container: RunContainer, tmp_path:
         "requests.age", age, at - (now - 46), abs=2, by="the newest stamp and this machine's clock, by hand"
     )
     assert "requests down to 0 from 118 a second" in sets.verdicts[0]
+
+
+def test_over_ssh_the_log_is_read_as_its_owner_or_not_at_all(ssh_jre: SshHost, tmp_path: Path) -> None:
+    now = int(time.time())
+    begin_with(
+        ssh_jre.container,
+        DEFAULT,
+        lines_of(118, now - 300, now - 60) + lines_of(12, now - 60, now + 1),
+        now + 1,
+    )
+    home = home_of(ssh_jre, tmp_path)
+    seen, unseen = (
+        jvmdiag(
+            "metrics",
+            ssh_jre.target(user),
+            "--accept-new-host-key",
+            "--no-threads",
+            "--json",
+            *options,
+            home=home,
+        )
+        for user, options in (("ops", ("--sudo",)), ("plain", ()))
+    )
+    assert seen.exit_code == unseen.exit_code == 0, seen.err + unseen.err
+    sets = Sets(seen.out)
+    assert sets.all("requests.before", LOG) == [118]
+    assert sets.all("requests.now", LOG) == [pytest.approx(12, abs=0.2)]
+    sets = Sets(unseen.out)
+    assert sets.all("requests.rate") == []
+    said = [
+        line
+        for group in sets.documents[0]["groups"]
+        if group["name"] == "requests"
+        for line in group["unseen"]
+    ]
+    assert said == ["the access log: whose user it is, and root, alone see which files the JVM has open"]
