@@ -42,8 +42,9 @@ PIDS = 200
 
 
 @pytest.fixture(scope="module")
-def busy(session_containers: Any) -> Container:
-    """A JVM that computes and collects, with a quota, a memory limit, a limit of processes and one of files."""
+def busy(session_containers: Any) -> Iterator[Container]:
+    """A JVM that computes and collects, with a quota, a memory limit, a limit of processes and one of files. It does
+    not go on when these tests are over: what comes behind them has half a core more."""
     from docker.types import Ulimit
 
     container: Container = session_containers.run(
@@ -55,7 +56,8 @@ def busy(session_containers: Any) -> Container:
         # Of processes there are limits that no other container of the same user reaches.
         ulimits=[Ulimit(name="nofile", soft=512, hard=1024), Ulimit(name="nproc", soft=20000, hard=30000)],
     )
-    return container
+    yield container
+    container.remove(force=True, v=True)
 
 
 @pytest.fixture(scope="module", params=["host", "inside"])

@@ -19,7 +19,15 @@ import pytest
 from docker.models.containers import Container
 
 from tests.real import load_generator
-from tests.real.containers import SshHost, home_of, http_get, left_behind, published_port, snapshot
+from tests.real.containers import (
+    Containers,
+    SshHost,
+    home_of,
+    http_get,
+    left_behind,
+    published_port,
+    snapshot,
+)
 from tests.real.fixtures import RunContainer, cases
 from tests.real.jvmdiag import TIMEOUT_S, argv, environment, jvmdiag
 from tests.real.shown import checked, metrics
@@ -204,16 +212,12 @@ def listing(container: Container) -> list[str]:
     return list(done.output.decode().splitlines())
 
 
-def tomcat_that_has_written_its_log(run_container: RunContainer) -> Container:
-    """What it was asked until it was ready stands there: nothing more comes by itself."""
-    container = run_container("tomcat-manager")
-    until = time.monotonic() + 30
-    while time.monotonic() < until:
-        done: Any = container.exec_run(["sh", "-c", f"cat {DEFAULT}*"])
-        if b" 200 " in done.output:
-            return container
-        time.sleep(0.2)
-    raise AssertionError("Tomcat wrote no line within 30 s")
+@pytest.fixture(scope="module")
+def unbuffered(session_containers: Containers) -> Container:
+    """A Tomcat that writes OTHER at once; each test begins that anew."""
+    container = session_containers.run("tomcat-manager", command=["sh", "-c", other_valve("yyyy-MM-dd")])
+    http_get(container, "/slow.jsp?ms=0")  # it is compiled now
+    return container
 
 
 def begin_with(container: Container, log: str, lines: bytes, modified_s: int) -> None:
@@ -238,10 +242,9 @@ def lines_of(per_s: int, first: int, last: int) -> bytes:
 
 
 def test_requests_their_errors_and_times_are_what_their_callers_saw(
-    run_container: RunContainer, tmp_path: Path
+    unbuffered: Container, tmp_path: Path
 ) -> None:
-    container = run_container("tomcat-manager", command=["sh", "-c", other_valve("yyyy-MM-dd")])
-    http_get(container, "/slow.jsp?ms=0")  # it is compiled now
+    container = unbuffered
     first = int(time.time()) - 40
     begin_with(container, OTHER, lines_of(int(PER_S), first, first + 1), first)
     paths = ["/slow.jsp?ms=1500"] + ["/slow.jsp?ms=300"] * 39 + ["/slow.jsp?ms=none"] * 10
@@ -270,11 +273,11 @@ def timed(container: Container, path: str) -> tuple[int, float]:
     return status, time.monotonic() - began
 
 
-def test_one_set_tells_a_fall_by_the_stamps_of_the_past(run_container: RunContainer, tmp_path: Path) -> None:
-    container = run_container("tomcat-manager")
+def test_one_set_tells_a_fall_by_the_stamps_of_the_past(unbuffered: Container, tmp_path: Path) -> None:
+    container = unbuffered
     now = int(time.time())
     begin_with(
-        container, DEFAULT, lines_of(118, now - 600, now - 60) + lines_of(12, now - 60, now + 1), now + 1
+        container, OTHER, lines_of(118, now - 600, now - 60) + lines_of(12, now - 60, now + 1), now + 1
     )
     shown = jvmdiag("metrics", str(container.name), home=tmp_path)
     assert shown.exit_code == 0, shown.err
@@ -301,10 +304,10 @@ def test_one_set_tells_a_fall_by_the_stamps_of_the_past(run_container: RunContai
     assert "s3cret" not in shown.out + shown.err
 
 
-def test_a_tomcat_that_hangs_logs_nothing(run_container: RunContainer, tmp_path: Path) -> None:
-    container = tomcat_that_has_written_its_log(run_container)
+def test_a_tomcat_that_hangs_logs_nothing(unbuffered: Container, tmp_path: Path) -> None:
+    container = unbuffered
     now = int(time.time())
-    begin_with(container, DEFAULT, lines_of(118, now - 400, now - 45), now - 45)
+    begin_with(container, OTHER, lines_of(118, now - 400, now - 45), now - 45)
     asked = threading.Thread(target=http_get, args=(container, "/slow.jsp?ms=8000"), kwargs={"timeout_s": 20})
     asked.start()
     run = jvmdiag("metrics", str(container.name), "--json", home=tmp_path)

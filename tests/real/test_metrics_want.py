@@ -192,7 +192,7 @@ def test_a_disk_does_what_its_block_device_counts(tomcat_jre: Container, tmp_pat
                 last, took = disk_stat(name), time.monotonic() - started
                 machine = said_by(asked)
             # Cores that others keep busy wait for no disk.
-            if machine["wa"] > 15:
+            if machine["wa"] > 8:
                 break
         if PRESSURE.exists():
             waited = (stalled_s("io") - waited) / max(time.monotonic() - began, 10)
@@ -208,7 +208,7 @@ def test_a_disk_does_what_its_block_device_counts(tomcat_jre: Container, tmp_pat
     )
     checked("disk.busy", shown.one("disk.busy", device=name), busy, by="/sys/block/DISK/stat", rel=0.4)
     checked("disk.await", shown.one("disk.await", device=name), each_s, by="/sys/block/DISK/stat", rel=0.4)
-    checked("cpu.iowait", shown.one("cpu.iowait"), machine["wa"] / 100, by="vmstat", rel=0.5)
+    checked("cpu.iowait", shown.one("cpu.iowait"), machine["wa"] / 100, by="vmstat", rel=0.5, abs=0.03)
     # Most of them wait at any moment.
     checked("cpu.blocked", shown.one("cpu.blocked"), WRITING + READING, by="threads as started", rel=0.7)
     if PRESSURE.exists():
