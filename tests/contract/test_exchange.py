@@ -15,6 +15,7 @@ from jvmdiag.hosts.local import LocalHost
 from jvmdiag.metrics.exchange import Exchange
 from jvmdiag.metrics.http import NoPage, Vantage, Why, script_of
 from tests.contract.clients import CLIENTS, alone
+from tests.real.fixtures import cases
 
 RAW = ("perl", "python3", "bash")
 # As a call of RMI: every byte, ends of lines and NULs among them; the last one is what the server waits for.
@@ -63,6 +64,7 @@ def test_every_byte_goes_and_comes(exchange: Exchange, request: pytest.FixtureRe
     assert exchange.client == request.node.callspec.params["exchange"]
 
 
+@pytest.mark.parametrize("exchange", cases("perl", long=("python3", "bash")), indirect=True)
 def test_nobody_and_silence_are_told_apart(exchange: Exchange) -> None:
     nobody = exchange.send("127.0.0.1", 9, REQUEST)
     assert isinstance(nobody, NoPage) and nobody.why is Why.NOBODY, nobody

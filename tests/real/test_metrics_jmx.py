@@ -33,7 +33,7 @@ from jvmdiag.metrics.tomcat_jmx import WANTED, TomcatBeans, tomcat_beans
 from jvmdiag.target import parse_target
 from tests.real.containers import Containers, SshHost, home_of, left_behind, published_port, snapshot
 from tests.real.engine import Engine
-from tests.real.fixtures import RunContainer
+from tests.real.fixtures import RunContainer, cases
 from tests.real.jvmdiag import jvmdiag
 from tests.real.shown import Shown, checked
 from tests.real.test_metrics_servers import names_of_threads, number, page_for_people
@@ -361,7 +361,7 @@ PLATFORM = (
 )
 
 
-@pytest.mark.parametrize("image", ["jvm11", "jvm17", "jvm21", "jvm25", "shellless"])
+@pytest.mark.parametrize("image", cases("jvm11", "jvm25", "shellless", long=("jvm17", "jvm21")))
 def test_every_jvm_is_read_by_its_local_and_its_remote_agent(run_container: RunContainer, image: str) -> None:
     jvm = run_container(image, command=[*FLAGS, OPEN, "-cp", "/opt/load", "Load"])
     # The latter has no shell: nsenter takes this machine's.

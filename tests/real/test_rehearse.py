@@ -62,6 +62,7 @@ def test_each_kind_of_request_has_its_figures_before_during_and_after(
     assert left_behind(container, before) == []
 
 
+@pytest.mark.long
 def test_a_locustfile_of_ones_own_is_taken(run_container: RunContainer, tmp_path: Path) -> None:
     container = run_container("jvm17")
     own = tmp_path / "requests.py"  # a name that a package of ours or of Locust's has as well

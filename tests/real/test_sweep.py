@@ -495,7 +495,7 @@ def test_a_killed_heap_dump_over_ssh_is_found_and_removed(
         assert states(sweep(tmp_path, target, *key, "--json")) == {}
 
 
-@pytest.mark.parametrize("view", cases("inside", long=("host",)))
+@pytest.mark.parametrize("view", cases(long=("inside", "host")))
 def test_a_killed_heap_dump_of_a_container_behind_ssh_is_found_and_removed(
     engine: Engine, run_container: RunContainer, view: str, tmp_path: Path
 ) -> None:

@@ -138,7 +138,7 @@ def test_an_answer_that_is_cut_anywhere_is_none(name: str) -> None:
 def test_flipped_bits_give_an_answer_or_badstream_and_nothing_else(name: str) -> None:
     data, chance = recorded(name), random.Random(20261130)
     refused = 0
-    for _ in range(1500):
+    for _ in range(400):
         broken = bytearray(data)
         for _ in range(chance.choice((1, 1, 2, 8))):
             broken[chance.randrange(len(broken))] ^= 1 << chance.randrange(8)
