@@ -38,7 +38,9 @@ stamps and not kept: nothing of a line is shown or stored. How to read the figur
 - "Before" is the median of the times before that are as long as "now": a minute, and 15 of them where the log goes
   back so far; with many requests a second 4 MiB are less, and the times are 30 or 10 s long. What fell more
   than 7 minutes ago is what is usual by then: `requests.hour` is the best quarter of the last hour, as far as
-  the log was read. Fewer than 1 a second, or 60 in all, are not judged.
+  the log was read. Fewer than 1 a second, or 60 in all, are not judged; nor less than half or more than twice, where
+  chance may have made it: a page asks for twenty things at once, then nobody for any. It has to be four standard
+  deviations away, as neighbouring times differ.
 - What was rotated, truncated or more than 4 MiB between two looks is a time of which nothing is known, and not a
   time without requests.
 - How long requests took is told where the valve's `pattern` in `conf/server.xml` has `%D` (or `%T` with a fraction,

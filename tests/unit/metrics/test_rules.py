@@ -211,7 +211,7 @@ def labelled(name: str, value: float) -> Figure:
             Level.NOTICE,
             "12 requests a second as in the minutes before, and 118 in a quarter of the last hour",
         ),
-        ({"requests.rate": 0.2, "requests.age": 4}, Level.FINE, "0.2 requests a second; too few to compare"),
+        ({"requests.rate": 0.2, "requests.age": 4}, Level.FINE, "0.2 requests a second; too few"),
         (
             {"requests.rate": 20, "requests.errors.rate": 2},
             Level.NOTICE,
