@@ -45,7 +45,7 @@ stamps and not kept: nothing of a line is shown or stored. How to read the figur
   time without requests.
 - How long requests took is told where the valve's `pattern` in `conf/server.xml` has `%D` (or `%T` with a fraction,
   `%{ms}T`) behind `%t "%r" %s`. `%D` is read as microseconds where `conf/web.xml` is Jakarta's, from Tomcat 10 on,
-  and as milliseconds where it is not. Whole seconds and `%F` are not told.
+  as milliseconds where it is not, and not at all where that file cannot be read. Whole seconds and `%F` are not told.
 - A clock of the stamps that is not the target's is said, and the time of the file's last change counts instead.
 - Of several logs (one for each `Host`) the one that was written last is counted. Who may not see the JVM's open
   files is told so.
