@@ -47,6 +47,8 @@ stamps and not kept: nothing of a line is shown or stored. How to read the figur
   `%{ms}T`) behind `%t "%r" %s`. `%D` is read as microseconds where `conf/web.xml` is Jakarta's, from Tomcat 10 on,
   as milliseconds where it is not, and not at all where that file cannot be read. Whole seconds and `%F` are not told.
 - A clock of the stamps that is not the target's is said, and the time of the file's last change counts instead.
+- Where a look that was to read the log is not answered in time (a slow way, a mount whose server is gone), one
+  without it is taken, and the log is left alone for 60 looks.
 - Of several logs (one for each `Host`) the one that was written last is counted. Who may not see the JVM's open
   files is told so.
 

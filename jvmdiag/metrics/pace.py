@@ -37,8 +37,9 @@ class Span:
 @dataclass(frozen=True)
 class Pace:
     """`per_s` over the last `seconds`; `before_per_s` is the median of the times before that are as long, None where
-    there are too few of them, too little came to judge by, or chance alone may have made the difference. `best_per_s` is the highest such median of the quarters
-    of the last hour: what fell half an hour ago is what is usual by now."""
+    there are too few of them, too little came to judge by, or chance alone may have made the difference.
+    `best_per_s` is the highest such median of the quarters of the last hour: what fell half an hour ago is what is
+    usual by now."""
 
     per_s: float
     seconds: float
