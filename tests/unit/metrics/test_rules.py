@@ -224,7 +224,7 @@ def labelled(name: str, value: float) -> Figure:
             Level.NOTICE,
             "12 requests a second, 13 in the minutes before, and 118 in a quarter of the last hour",
         ),
-        ({"requests.rate": 0.2, "requests.age": 4}, Level.FINE, "0.2 requests a second; too few"),
+        ({"requests.rate": 0.2, "requests.age": 4}, Level.FINE, "0.2 requests a second; what is known of before is too little"),
         (
             {"requests.rate": 20, "requests.errors.rate": 2},
             Level.NOTICE,
