@@ -144,9 +144,10 @@ class Servers:
         except CommandRefused as error:
             return NoPage(Why.OTHER, f"JMX: {error}")
         except (JvmdiagError, TimeoutError) as error:
-            self._silent = (
-                f"Tomcat by JMX or a thread dump: {error}. An agent's port can be named: --jmx PORT"
-            )
+            # One that stands still answers at no port either.
+            other_way = isinstance(error, NoMethod) and self.scene.jvm.state not in ("T", "t")
+            named = ". An agent's port can be named: --jmx PORT" if other_way else ""
+            self._silent = f"Tomcat by JMX or a thread dump: {error}{named}"
             return NoPage(Why.OTHER, self._silent)
 
     def _why_silent(self) -> tuple[str, ...]:

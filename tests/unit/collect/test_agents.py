@@ -105,10 +105,17 @@ def test_what_did_not_answer_once_is_not_asked_again() -> None:
     assert len(host.asked) == 1
 
 
-def test_a_jvm_that_cannot_be_asked_is_told_once_with_the_reason() -> None:
-    jvm = replace(the_jvm_of("tomcat-inside"), state="T")
+@pytest.mark.parametrize(
+    ("state", "attach_disabled_by", "said", "is_a_port_named"),
+    [("T", "", "SIGCONT", False), ("S", "argv", "attach is switched off", True)],
+)
+def test_a_jvm_that_cannot_be_asked_is_told_once_with_the_reason(
+    state: str, attach_disabled_by: str, said: str, is_a_port_named: bool
+) -> None:
+    jvm = replace(the_jvm_of("tomcat-inside"), state=state, attach_disabled_by=attach_disabled_by)
     with ExitStack() as stack:
         servers = Servers(FakeHost({}), on_a_machine(jvm), ServersRequest(), stack)
         first, second = servers._ask(STATUS), servers._ask("Thread.print")
     assert first == second
-    assert isinstance(first, NoPage) and "SIGCONT" in first.text
+    assert isinstance(first, NoPage) and said in first.text
+    assert ("--jmx PORT" in first.text) == is_a_port_named

@@ -229,7 +229,7 @@ def labelled(name: str, value: float) -> Figure:
         (
             {"requests.rate": 0.2, "requests.age": 4},
             Level.FINE,
-            "0.2 requests a second; what is known of before is too little",
+            "0.2 requests a second; what is known",
         ),
         (
             {"requests.rate": 20, "requests.errors.rate": 2},
