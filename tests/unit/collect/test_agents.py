@@ -98,10 +98,20 @@ def test_an_address_asks_the_registry_there_and_not_the_jvm() -> None:
     assert ask.lines == [] and host.asked[0].argv[4:6] == ("127.0.0.1", "9010")
 
 
-def test_what_did_not_answer_once_is_not_asked_again() -> None:
-    host = answering(b"")
-    found = agents(host, Asking(RUNS))
+def test_what_did_not_answer_is_asked_again_a_minute_later() -> None:
+    host, now = answering(b"", *TOMCAT), [0.0]
+    found = ManagementAgents((Vantage(host),), None, None, Asking(RUNS), lambda: now[0])
     assert why(found.tomcat()) == why(found.tomcat())
+    assert len(host.asked) == 1
+    now[0] = 61.0
+    assert isinstance(found.tomcat(), TomcatBeans)
+
+
+def test_what_refused_is_not_asked_again() -> None:
+    host, now = answering(recorded("refused")), [0.0]
+    found = ManagementAgents((Vantage(host),), None, OPS, Asking(REMOTE_ALONE), lambda: now[0])
+    first, now[0] = why(found.tomcat()), 61.0
+    assert why(found.tomcat()) == first
     assert len(host.asked) == 1
 
 
