@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from jvmdiag.collect.agents import ManagementAgents
-from jvmdiag.collect.servers import Servers, ServersRequest
+from jvmdiag.collect.servers import Reading, Servers, ServersRequest
 from jvmdiag.hosts.base import Host
 from jvmdiag.jmx.agent import STATUS
 from jvmdiag.metrics.http import Credentials, NoPage, Vantage, Why
@@ -16,6 +16,7 @@ from jvmdiag.metrics.tomcat_jmx import TomcatBeans
 from tests.fakes import Answer, Asked, FakeHost
 from tests.unit.jmx.answers import DATA, recorded
 from tests.unit.jvm.probe_case import the_jvm_of
+from tests.unit.metrics.look_case import look_of
 from tests.unit.scenes import on_a_machine
 
 RUNS = (DATA / "jdk17-status.txt").read_text()
@@ -129,3 +130,16 @@ def test_a_jvm_that_cannot_be_asked_is_told_once_with_the_reason(
     assert first == second
     assert isinstance(first, NoPage) and said in first.text
     assert ("--jmx PORT" in first.text) == is_a_port_named
+
+
+@pytest.mark.parametrize("is_read", [True, False])
+def test_a_jvm_that_was_silent_is_not_told_of_where_an_agent_says_all(is_read: bool) -> None:
+    beans = agents(answering(*TOMCAT), Asking(RUNS)).tomcat()
+    stat = " ".join(map(str, range(1, 48)))
+    look = look_of(tasks=f"7 (http-nio-8080-e) S {stat}\n")
+    jvm = replace(the_jvm_of("tomcat-inside"), state="T")
+    with ExitStack() as stack:
+        servers = Servers(FakeHost({}), on_a_machine(jvm), ServersRequest(), stack)
+        servers._ask(STATUS)
+        groups = servers.groups(None, Reading(1.0, None, None, beans if is_read else None), look)
+    assert any("SIGCONT" in line for line in groups[0].unseen) != is_read
