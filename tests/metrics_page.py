@@ -38,13 +38,17 @@ stamps and not kept: nothing of a line is shown or stored. How to read the figur
 - "Before" is the median of the times before that are as long as "now": a minute, and 15 of them where the log goes
   back so far; with many requests a second 4 MiB are less, and the times are 30 or 10 s long. What fell more
   than 7 minutes ago is what is usual by then: `requests.hour` is the best quarter of the last hour, as far as
-  the log was read. Fewer than 1 a second, or 60 in all, are not judged.
+  the log was read. Fewer than 1 a second, or 60 in all, are not judged; nor less than half or more than twice, where
+  chance may have made it: a page asks for twenty things at once, then nobody for any. It has to be four standard
+  deviations away, as neighbouring times differ.
 - What was rotated, truncated or more than 4 MiB between two looks is a time of which nothing is known, and not a
   time without requests.
 - How long requests took is told where the valve's `pattern` in `conf/server.xml` has `%D` (or `%T` with a fraction,
   `%{ms}T`) behind `%t "%r" %s`. `%D` is read as microseconds where `conf/web.xml` is Jakarta's, from Tomcat 10 on,
-  and as milliseconds where it is not. Whole seconds and `%F` are not told.
+  as milliseconds where it is not, and not at all where that file cannot be read. Whole seconds and `%F` are not told.
 - A clock of the stamps that is not the target's is said, and the time of the file's last change counts instead.
+- Where a look that was to read the log is not answered in time (a slow way, a mount whose server is gone), one
+  without it is taken, and the log is left alone for 60 looks.
 - Of several logs (one for each `Host`) the one that was written last is counted. Who may not see the JVM's open
   files is told so.
 

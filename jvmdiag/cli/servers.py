@@ -106,7 +106,12 @@ def _address(text: str) -> tuple[str, int]:
     from jvmdiag.errors import BadRequest
 
     host, _, port = text.rpartition(":")
-    if not port.isascii() or not port.isdigit() or not 0 < int(port) < 1 << 16 or re.search(r"[\s/@]", host):
+    if (
+        not port.isascii()
+        or not port.isdigit()
+        or not 0 < int(port) < 1 << 16
+        or re.search(r"[\s/@]|^-", host)
+    ):
         raise BadRequest(f"--jmx {text!r} is no PORT and no HOST:PORT")
     return host.strip("[]") or "127.0.0.1", int(port)
 

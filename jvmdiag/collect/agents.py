@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from jvmdiag.jmx.agent import START, STATUS, Agent, agents_of, is_status
@@ -11,6 +12,7 @@ from jvmdiag.metrics.jmx import Jmx, look_up
 from jvmdiag.metrics.tomcat_jmx import WANTED, TomcatBeans, tomcat_beans
 
 Ask = Callable[[str], str | NoPage]
+_AGAIN_AFTER_S = 60.0
 _NONE = NoPage(
     Why.NOBODY,
     f"JMX: no management agent runs in the JVM. jvmdiag jcmd TARGET {START} starts one; it stays until the JVM ends",
@@ -26,7 +28,7 @@ _ASKS = NoPage(Why.REFUSED, "JMX: the management agent asks for a user and a pas
 class ManagementAgents:
     """Those of one JVM. `address` names one by its registry, else the JVM is asked by `ask`, once.
 
-    What did not answer once is not asked again.
+    Of what did not answer the reason is told for a minute, and then it is asked again; of what refused, to the end.
     """
 
     def __init__(
@@ -35,12 +37,16 @@ class ManagementAgents:
         address: tuple[str, int] | None,
         credentials: Credentials | None,
         ask: Ask,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._exchange = Exchange(vantages, "JMX")
         self._address = address
         self._credentials = credentials
         self._ask = ask
+        self._clock = clock
         self._found: Jmx | NoPage | None = None
+        self._failed: NoPage | None = None
+        self._again_at_s = 0.0
 
     def tomcat(self) -> TomcatBeans | NoPage:
         """Raises nothing of ours."""
@@ -49,9 +55,11 @@ class ManagementAgents:
             self._found = agent if isinstance(agent, NoPage) else self._usable(agent)
         if isinstance(self._found, NoPage):
             return self._found
+        if self._failed and (self._failed.why is Why.REFUSED or self._clock() < self._again_at_s):
+            return self._failed
         came = tomcat_beans(self._found.read(WANTED))
-        if isinstance(came, NoPage):
-            self._found = came
+        self._failed = came if isinstance(came, NoPage) else None
+        self._again_at_s = self._clock() + _AGAIN_AFTER_S
         return came
 
     def _usable(self, agent: Agent) -> Jmx | NoPage:

@@ -54,10 +54,18 @@ class Watched:
     def look(self, *, slow: bool, log: bool = False) -> Look:
         """`log`: what was written to the access log since the last time is counted, and nothing of it is kept.
 
+        A look that is not answered in time is taken once more without the log, which may be what is slow.
         Raises JvmGone where the JVM is not there any more, and what running a command raises."""
         jvm = self.jvm
         points = points_of(jvm.mounts) if jvm else ("/",)
-        look = take_look(self.reach, jvm, points, slow=slow, log=self.log.wanted if log and jvm else "")
+        wanted = self.log.wanted if log and jvm else ""
+        try:
+            look = take_look(self.reach, jvm, points, slow=slow, log=wanted)
+        except TimeoutError:
+            if not wanted:
+                raise
+            self.log.is_late()
+            look = take_look(self.reach, jvm, points, slow=slow)
         if jvm and look.stat[19:20] != (str(jvm.start_ticks),):
             raise JvmGone(f"the JVM {jvm.pid} of {self.name} ended while it was being looked at")
         self.log.take(look.sections.get("access", b""))

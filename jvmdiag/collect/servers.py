@@ -107,13 +107,14 @@ class Servers:
         seconds = after.at_s - before.at_s if before else 0.0
         comms = [task.name for task in look.tasks()]
         dump = None if after.status else self._threads(comms)
+        silent = (self._silent,) if self._silent and not after.status else ()
         tomcat = tomcat_group(
             before.status if before else None,
             after.status,
             seconds,
             dump,
             comms,
-            tuple(dict.fromkeys((*_why(after.tomcat), *_why(after.jmx), *self._why_silent()))),
+            tuple(dict.fromkeys((*_why(after.tomcat), *_why(after.jmx), *silent))),
             sockets_of(look),
             after.beans.figures if after.beans else (),
         )
@@ -144,13 +145,11 @@ class Servers:
         except CommandRefused as error:
             return NoPage(Why.OTHER, f"JMX: {error}")
         except (JvmdiagError, TimeoutError) as error:
-            self._silent = (
-                f"Tomcat by JMX or a thread dump: {error}. An agent's port can be named: --jmx PORT"
-            )
+            # One that stands still answers at no port either.
+            other_way = isinstance(error, NoMethod) and self.scene.jvm.state not in ("T", "t")
+            named = ". An agent's port can be named: --jmx PORT" if other_way else ""
+            self._silent = f"Tomcat by JMX or a thread dump: {error}{named}"
             return NoPage(Why.OTHER, self._silent)
-
-    def _why_silent(self) -> tuple[str, ...]:
-        return (self._silent,) if self._silent else ()
 
     def _open(self, scene: Scene) -> Speaker:
         """Raises NoMethod."""

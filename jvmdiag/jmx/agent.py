@@ -14,9 +14,10 @@ STATUS = "ManagementAgent.status"
 START = "ManagementAgent.start_local"
 _KIND = re.compile(r"^Connection Type *: *(\w+)", re.MULTILINE)
 _URL = re.compile(r"^URL *: *service:jmx:rmi://[^/\s]*/stub/([A-Za-z0-9+/=]+)", re.MULTILINE)
-_PROPERTY = re.compile(
-    r"^ *com\.sun\.management\.jmxremote\.([\w.]+) = (.*?)(?: \[default\])? *$", re.MULTILINE
-)
+_PROPERTY = re.compile(r"^ *com\.sun\.management\.jmxremote\.([\w.]+) = (.*)$", re.MULTILINE)
+_DEFAULT = " [default]"
+# What the JVM says goes to a command of its machine: an address or a name, and no option.
+_HOST = re.compile(r"[0-9A-Za-z:][0-9A-Za-z.:%_-]*")
 _ANY = ("", "0.0.0.0", "::", "localhost", "::1")  # noqa: S104 - it is compared
 _LOOPBACK = "127.0.0.1"
 
@@ -53,9 +54,11 @@ def _agent(text: str) -> Agent | None:
         server = stub_ref(base64.b64decode(url[1]))
     except (BadStream, binascii.Error):
         return None
-    said = dict(_PROPERTY.findall(text))
+    said = {name: value.rstrip().removesuffix(_DEFAULT) for name, value in _PROPERTY.findall(text)}
     local = kind[1] == "local"
     host = "" if local else said.get("host", "")
+    if host and not _HOST.fullmatch(host):
+        return None
     return Agent(
         local,
         server,

@@ -14,6 +14,8 @@ _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _ATTRIBUTE = re.compile(r"""(\w+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _CODE = re.compile(r"%(?:\{([^}]*)\})?([A-Za-z%])")
 _BEFORE = re.compile(r'.*%t "%r" %s(?=\W|$)')
+_WEB_APP = "<web-app"
+_WORD = rb"\S+"
 # Its class names a Valve as well that keeps a password; of that nothing is looked at.
 _CLASS = "org.apache.catalina.valves.AccessLogValve"
 # Of %T without a unit, whole seconds from Tomcat 10 on: too coarse to be told.
@@ -44,14 +46,15 @@ def elapsed_of(conf: str, path: str) -> Elapsed | None:
         if valve.get("className") == _CLASS and file.startswith(valve.get("prefix", "access_log"))
     }
     # %D is of milliseconds up to Tomcat 9, and of microseconds since it is Jakarta's.
-    return _of_pattern(patterns.pop(), jakarta="jakarta.ee" in conf) if len(patterns) == 1 else None
+    jakarta = "jakarta.ee" in conf if _WEB_APP in conf else None
+    return _of_pattern(patterns.pop(), jakarta=jakarta) if len(patterns) == 1 else None
 
 
 def _attributes(element: str) -> dict[str, str]:
     return {name: html.unescape(a or b) for name, a, b in _ATTRIBUTE.findall(element)}
 
 
-def _of_pattern(pattern: str, *, jakarta: bool) -> Elapsed | None:
+def _of_pattern(pattern: str, *, jakarta: bool | None) -> Elapsed | None:
     begins = _BEFORE.match(pattern)
     if begins is None:
         return None
@@ -59,15 +62,27 @@ def _of_pattern(pattern: str, *, jakarta: bool) -> Elapsed | None:
     for code in _CODE.finditer(pattern, at):
         expression += re.escape(pattern[at : code.start()].encode())
         unit_s = _unit_s(code[1], code[2], jakarta=jakarta)
+        joined = expression.endswith(_WORD)
         if unit_s is not None:
-            return Elapsed(re.compile(expression + rb"(\d{1,15}(?:\.\d{1,9})?)(?![\d.])"), unit_s)
+            # Of two numbers in one nobody can tell where the second begins.
+            return (
+                None
+                if joined
+                else Elapsed(re.compile(expression + rb"(\d{1,15}(?:\.\d{1,9})?)(?![\d.])"), unit_s)
+            )
         quoted = pattern[code.start() - 1 : code.start()] == '"'
-        expression += rb'(?:[^"\\\n]|\\.)*' if quoted else rb"\S+"
+        if quoted:
+            expression += rb'(?:[^"\\\n]|\\.)*'
+        elif not joined:  # %U%q: two in a row would be tried at every place of a long line
+            expression += _WORD
         at = code.end()
     return None
 
 
-def _unit_s(argument: str | None, code: str, *, jakarta: bool) -> float | None:
+def _unit_s(argument: str | None, code: str, *, jakarta: bool | None) -> float | None:
+    """None where it is no time, or one whose unit is not known."""
+    if jakarta is None and argument is None:
+        return None
     if code == "D" and argument is None:
         return 1e-6 if jakarta else 1e-3
     if code == "T" and argument is None:

@@ -21,6 +21,7 @@ _SILENT_UNTIL_S = 3600.0
 _CLOCKS_AGREE_S = 60
 _SECOND = 2
 _SOME_LINES = 5
+_LATE_LOOKS = 60
 _NUMBER = rb"(\d{1,20})"
 _NOW = re.compile(rb"now " + _NUMBER)
 _LOG = re.compile(b" ".join((b"log", *(_NUMBER,) * 5)))
@@ -93,10 +94,13 @@ class AccessLog:
         self._at: Piece = Piece()
         self._offset = 0
         self._fed = False
+        self._looks_without = 0
 
     @property
     def wanted(self) -> str:
-        """What the next look is to read: $7 of look.sh."""
+        """What the next look is to read: $7 of look.sh. Nothing for a while, where one was not answered in time."""
+        if self._looks_without:
+            return ""
         at = self._at
         if at.logs > 1 and (self.age_s or 0.0) >= SILENT_FROM_S:
             return "find"  # another one may be written by now
@@ -104,6 +108,7 @@ class AccessLog:
 
     def take(self, section: bytes) -> None:
         """The section "access" of a look; an empty one says nothing."""
+        self._looks_without = max(self._looks_without - 1, 0)
         if not section.strip():
             return
         piece = parse_piece(section)
@@ -125,6 +130,12 @@ class AccessLog:
                 *self.unseen,
                 f"{self.path}: no line has the time of %t, and the status behind the request",
             )
+
+    def is_late(self) -> None:
+        """A look that was to read it was not answered in time. It may be what was slow: far away, or on a mount whose
+        server is gone."""
+        self._looks_without, self._at = _LATE_LOOKS, Piece()
+        self.unseen = ("the access log: the look that was to read it was not answered in time",)
 
     def _goes_on(self, piece: Piece) -> bool:
         """Whether what comes is what follows on the last look. A log that was truncated is shorter."""

@@ -121,7 +121,7 @@ written() { # the descriptor, inode and offset of $log, then inode, size and tim
     echo "log $1 $4 $5 $6 $((from / block * block))"
     if [ ! -r "$pid/fd/$1" ]; then echo unreadable; return; fi
     echo data
-    [ "$from" -ge "$5" ] || dd bs=$block skip=$((from / block)) count=$((most / block + 1)) 2>/dev/null <"$pid/fd/$1"
+    [ "$from" -ge "$5" ] || dd bs=$block skip=$((from / block)) count=$((most / block + 1)) 2>/dev/null <"$pid/fd/$1" || : # what came, came
 }
 look_at() { written "$@" $(stat -L -c '%i %s %Y' "$pid/fd/$1" 2>/dev/null); }
 if [ -n "$log" ] && [ "$pid" != self ]; then
@@ -148,7 +148,7 @@ if [ -n "$log" ] && [ "$pid" != self ]; then
             printf 'path %s %s\n' $count "$name"
             # What stands where in a line, and in which unit.
             [ -z "$conf" ] || for file in server.xml web.xml; do
-                real "$conf/$file" && sed -n -e '/<Valve/,/\/>/s/^/conf /p' -e '/<web-app/,/>/s/^/conf /p' "$prefix$real"
+                real "$conf/$file" && [ -f "$prefix$real" ] && sed -n -e '/<Valve/,/\/>/s/^/conf /p' -e '/<web-app/,/>/s/^/conf /p' "$prefix$real"
             done 2>/dev/null
             look_at "$best" any 0
         }

@@ -60,9 +60,11 @@ def requests_group(log: AccessLog, history: History, widths: tuple[float, ...], 
     logged: tuple[Figure, ...] = ()
     if pace:
         times = log.times(pace) if pace.per_s else None
+        errors_per_s = log.errors_per_s(pace)
         logged = present(
             figure("requests.rate", pace.per_s),
-            figure("requests.errors.rate", log.errors_per_s(pace)),
+            figure("requests.errors.rate", errors_per_s),
+            maybe("requests.errors.share", errors_per_s / pace.per_s if pace.per_s else None),
             maybe("requests.time.mean", times.total_s / times.count if times else None),
             maybe("requests.time.max", times.longest_s if times else None),
             figure("requests.seconds", pace.seconds),

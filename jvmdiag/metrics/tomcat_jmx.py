@@ -142,5 +142,6 @@ def _executor(one: Executor) -> tuple[Figure, ...]:
         maybe("tomcat.executor.busy", one.active, executor=one.name),
         maybe("tomcat.executor.threads", one.threads, executor=one.name),
         maybe("tomcat.executor.threads.max", most, executor=one.name),
+        maybe("tomcat.executor.busy_share", one.active / most if most else None, executor=one.name),
         maybe("tomcat.executor.queue", one.queue, executor=one.name),
     )

@@ -156,3 +156,21 @@ def test_without_the_commands_that_it_takes_it_says_so(shell: str, log: BinaryIO
     log.write(lines(1, 0, 1))
     assert look_at(follower, shell, str(folder)) == {}
     assert "it takes date, stat, ls, dd there" in follower.unseen[0]
+
+
+def test_a_dd_that_fails_and_a_configuration_that_is_a_pipe_hold_nothing_up(
+    shell: str, log: BinaryIO, tmp_path: Path
+) -> None:
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "dd").write_text(f'#!{shell}\n{shutil.which("dd")} "$@"\nexit 1\n')
+    (folder / "dd").chmod(0o755)
+    os.mkfifo(tmp_path / "server.xml")
+    now = int(time.time())
+    log.write(lines(10, now - 100, now))
+    follower, path = AccessLog(), f"{folder}:{os.environ['PATH']}"
+    assert look_at(follower, shell, path, conf=str(tmp_path))["requests.rate"] == 10
+    log.write(lines(10, now, now + 20))
+    # What stands behind the bytes would be taken for some of them.
+    assert look_at(follower, shell, path)["requests.rate"] == 10
+    assert follower.wanted.split()[2] == str(log.tell())

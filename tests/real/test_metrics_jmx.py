@@ -208,6 +208,12 @@ def test_tomcats_figures_by_jmx_are_those_of_its_page_and_of_javas_client(
         by="Java's own client",
     )
     checked(
+        "tomcat.executor.busy_share",
+        shown.one("tomcat.executor.busy_share", **of_executor),
+        pool["activeCount"] / pool["maxThreads"],
+        by="Java's own client",
+    )
+    checked(
         "tomcat.executor.queue",
         shown.one("tomcat.executor.queue", **of_executor),
         pool["queueSize"],

@@ -262,6 +262,12 @@ def test_requests_their_errors_and_times_are_what_their_callers_saw(
     checked(
         "requests.errors.rate", told.one("requests.errors.rate"), failed / most_s, by="answers as received"
     )
+    checked(
+        "requests.errors.share",
+        told.one("requests.errors.share"),
+        failed / len(paths),
+        by="answers as received",
+    )
     mean_s = sum(times) / len(times)
     checked("requests.time.mean", told.one("requests.time.mean"), mean_s, rel=0.25, by="answers as timed")
     checked("requests.time.max", told.one("requests.time.max"), max(times), rel=0.25, by="answers as timed")

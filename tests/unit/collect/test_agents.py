@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from jvmdiag.collect.agents import ManagementAgents
-from jvmdiag.collect.servers import Servers, ServersRequest
+from jvmdiag.collect.servers import Reading, Servers, ServersRequest
 from jvmdiag.hosts.base import Host
 from jvmdiag.jmx.agent import STATUS
 from jvmdiag.metrics.http import Credentials, NoPage, Vantage, Why
@@ -16,6 +16,7 @@ from jvmdiag.metrics.tomcat_jmx import TomcatBeans
 from tests.fakes import Answer, Asked, FakeHost
 from tests.unit.jmx.answers import DATA, recorded
 from tests.unit.jvm.probe_case import the_jvm_of
+from tests.unit.metrics.look_case import look_of
 from tests.unit.scenes import on_a_machine
 
 RUNS = (DATA / "jdk17-status.txt").read_text()
@@ -98,17 +99,47 @@ def test_an_address_asks_the_registry_there_and_not_the_jvm() -> None:
     assert ask.lines == [] and host.asked[0].argv[4:6] == ("127.0.0.1", "9010")
 
 
-def test_what_did_not_answer_once_is_not_asked_again() -> None:
-    host = answering(b"")
-    found = agents(host, Asking(RUNS))
+def test_what_did_not_answer_is_asked_again_a_minute_later() -> None:
+    host, now = answering(b"", *TOMCAT), [0.0]
+    found = ManagementAgents((Vantage(host),), None, None, Asking(RUNS), lambda: now[0])
     assert why(found.tomcat()) == why(found.tomcat())
+    assert len(host.asked) == 1
+    now[0] = 61.0
+    assert isinstance(found.tomcat(), TomcatBeans)
+
+
+def test_what_refused_is_not_asked_again() -> None:
+    host, now = answering(recorded("refused")), [0.0]
+    found = ManagementAgents((Vantage(host),), None, OPS, Asking(REMOTE_ALONE), lambda: now[0])
+    first, now[0] = why(found.tomcat()), 61.0
+    assert why(found.tomcat()) == first
     assert len(host.asked) == 1
 
 
-def test_a_jvm_that_cannot_be_asked_is_told_once_with_the_reason() -> None:
-    jvm = replace(the_jvm_of("tomcat-inside"), state="T")
+@pytest.mark.parametrize(
+    ("state", "attach_disabled_by", "said", "is_a_port_named"),
+    [("T", "", "SIGCONT", False), ("S", "argv", "attach is switched off", True)],
+)
+def test_a_jvm_that_cannot_be_asked_is_told_once_with_the_reason(
+    state: str, attach_disabled_by: str, said: str, is_a_port_named: bool
+) -> None:
+    jvm = replace(the_jvm_of("tomcat-inside"), state=state, attach_disabled_by=attach_disabled_by)
     with ExitStack() as stack:
         servers = Servers(FakeHost({}), on_a_machine(jvm), ServersRequest(), stack)
         first, second = servers._ask(STATUS), servers._ask("Thread.print")
     assert first == second
-    assert isinstance(first, NoPage) and "SIGCONT" in first.text
+    assert isinstance(first, NoPage) and said in first.text
+    assert ("--jmx PORT" in first.text) == is_a_port_named
+
+
+@pytest.mark.parametrize("is_read", [True, False])
+def test_a_jvm_that_was_silent_is_not_told_of_where_an_agent_says_all(is_read: bool) -> None:
+    beans = agents(answering(*TOMCAT), Asking(RUNS)).tomcat()
+    stat = " ".join(map(str, range(1, 48)))
+    look = look_of(tasks=f"7 (http-nio-8080-e) S {stat}\n")
+    jvm = replace(the_jvm_of("tomcat-inside"), state="T")
+    with ExitStack() as stack:
+        servers = Servers(FakeHost({}), on_a_machine(jvm), ServersRequest(), stack)
+        servers._ask(STATUS)
+        groups = servers.groups(None, Reading(1.0, None, None, beans if is_read else None), look)
+    assert any("SIGCONT" in line for line in groups[0].unseen) != is_read

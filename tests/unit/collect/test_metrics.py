@@ -80,3 +80,29 @@ def test_a_look_that_is_not_answered_is_passed_over() -> None:
 def test_a_target_that_stays_silent_is_an_error(answers: list[bool], count: int) -> None:
     with ExitStack() as stack, pytest.raises(TimeoutError):
         list(each_metrics(watched(host_of(answers), stack), INTERVAL_S, count))
+
+
+class SlowLog:
+    """A target whose answer to a look at the access log never comes."""
+
+    def __init__(self) -> None:
+        self.host = FakeHost({lambda argv: argv[:2] == ("sh", "-c"): self._answer})
+
+    def _answer(self, asked: Asked) -> Answer:
+        if asked.argv[10]:
+            return TimeoutError("no answer within 20 s")
+        return done(LOOK.replace(TOKEN.encode(), asked.argv[4].encode()))
+
+
+@pytest.mark.parametrize(("count", "asked"), [(1, ["", "find", ""]), (2, ["find", "", "", ""])])
+def test_an_access_log_that_cannot_be_read_takes_no_other_figure_away(count: int, asked: list[str]) -> None:
+    slow = SlowLog()
+    jvm = replace(the_jvm_of("tomcat-inside"), start_ticks=int(parse_look(LOOK, TOKEN, 1).stat[19]))
+    with ExitStack() as stack:
+        servers = Servers(slow.host, None, ServersRequest(threads=False), stack)
+        over = Watched("docker://web", Reach(slow.host, "", None), jvm, servers)
+        made = list(each_metrics(over, INTERVAL_S, count))
+    assert len(made) == count
+    assert [one.argv[10] for one in slow.host.asked] == asked
+    assert made[-1].group("cpu") is not None
+    assert any("was not answered in time" in line for line in over.log.unseen)

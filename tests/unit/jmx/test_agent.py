@@ -35,6 +35,19 @@ def test_an_agent_that_is_bound_to_an_address_is_asked_there() -> None:
     assert (local.host, remote.host) == ("127.0.0.1", "10.1.2.3")
 
 
+@pytest.mark.parametrize("host", ["-e/tmp/x", "--help", "a b", "$(id)", "a/../b", "h;id"])
+def test_an_agent_at_an_address_that_is_none_is_left_out(host: str) -> None:
+    said = f"  com.sun.management.jmxremote.host = {host}\n"
+    line = STATUS.index("\n", STATUS.rindex("Properties")) + 1
+    assert [one.local for one in agents_of(STATUS[:line] + said + STATUS[line:])] == [True]
+
+
+def test_a_long_answer_takes_no_longer_than_its_length() -> None:
+    said = f"  com.sun.management.jmxremote.host = {' ' * 1_000_000}x\n"
+    line = STATUS.index("\n", STATUS.rindex("Properties")) + 1
+    assert [one.local for one in agents_of(STATUS[:line] + said + STATUS[line:])] == [True]
+
+
 def test_no_agent_is_told_from_no_answer() -> None:
     assert agents_of("Agent: disabled\n") == ()
     assert is_status("Agent: disabled\n") and is_status(STATUS)

@@ -40,6 +40,11 @@ def valve(pattern: str, prefix: str = "localhost_access_log") -> str:
         (COMMON, TOMCAT_10, " 1234 400123", None),
         ("common", TOMCAT_10, " 1234 400123", None),
         ("%t %D %s", TOMCAT_10, " 1", None),
+        # Whose web.xml cannot be read, of that nobody knows the unit.
+        (f"{COMMON} %D", "", " 1234 400", None),
+        (f"{COMMON} %{{ms}}T", "", " 1234 400", 0.4),
+        (f"{COMMON} %U%q %D", TOMCAT_10, " 5 /a?b=7 9", 9e-6),
+        (f"{COMMON}%D", TOMCAT_10, " 12349", None),
     ],
 )
 def test_the_pattern_says_where_the_time_stands_and_the_version_its_unit(
@@ -63,6 +68,12 @@ def test_the_pattern_says_where_the_time_stands_and_the_version_its_unit(
 )
 def test_what_does_not_tell_is_not_guessed(conf: str) -> None:
     assert elapsed_of(conf + TOMCAT_9, PATH) is None
+
+
+def test_a_line_of_another_pattern_is_tried_no_longer_than_it_is() -> None:
+    elapsed = elapsed_of(valve(f"{COMMON} %U%q%v%m %D") + TOMCAT_10, PATH)
+    assert elapsed is not None
+    assert elapsed.seconds(b" 5 " + b"a" * 8000) is None
 
 
 def test_quotes_in_names_are_entities() -> None:

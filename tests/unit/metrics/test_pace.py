@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
 from jvmdiag.metrics.pace import Counted, Pace, Span, pace_of, standstill
@@ -83,3 +85,30 @@ def test_a_standstill_is_one_in_which_enough_would_have_come(silent_s: float, fo
     assert (pace is not None) == found
     if pace:
         assert (pace.per_s, pace.seconds, pace.before_per_s) == (0, silent_s, 10)
+
+
+def pages(a_minute: float, begin: int, end: int) -> list[Span]:
+    """Callers who ask for a page and for all that is in it, then for none for a while."""
+    chance = Random(begin)
+    return [Span(s, s + 1, 20 * (chance.random() < a_minute / 60)) for s in range(begin, end)]
+
+
+@pytest.mark.parametrize("widths", [WIDTHS, (10.0, 30.0, 60.0)], ids=["single", "several"])
+def test_requests_that_come_together_are_fewer_by_chance(widths: tuple[float, ...]) -> None:
+    spans = pages(12, 0, 4000)
+    paces = [pace_of(Counted(spans[:end]), end, widths) for end in range(1000, 4000, 30)]
+    shares = [pace.per_s / pace.before_per_s for pace in paces if pace and pace.before_per_s]
+    assert len(shares) > len(paces) / 2
+    assert min(shares) >= 0.5
+
+
+def test_requests_that_come_together_and_fall_to_few_are_seen() -> None:
+    pace = pace_of(Counted([*pages(40, 0, 2000), *pages(4, 2000, 2120)]), 2120, WIDTHS)
+    assert pace is not None and pace.before_per_s is not None
+    assert pace.per_s < pace.before_per_s / 2
+
+
+def test_what_stands_still_now_and_then_stands_still_by_chance() -> None:
+    some = [Span(second, second + 1, 1200 * (second % 60 == 0)) for second in range(900)]
+    assert standstill(Counted(some), 900, 930, WIDTHS) is None
+    assert standstill(Counted(steady(20, 0, 900)), 900, 930, WIDTHS) is not None

@@ -153,13 +153,22 @@ NO_WAY = {"swap.in": 0, "swap.out": 0, "jvm.gc.major.time": 0, "cpu.idle": 0.9, 
         ),
         ({**LOW, "tomcat.threads.busy": 40}, "it waits - look at I/O", "threaddump"),
         ({**LOW, "tomcat.threads.busy": 1}, "they do not arrive", "load balancer"),
+        # Whoever has the load, it is not this Tomcat.
+        ({**HIGH, "tomcat.threads.busy": 0}, "they do not arrive", "load balancer"),
         ({**LOW, "tomcat.threads.busy_share": 1.0}, "all threads of http-nio-8080 are busy", "threaddump"),
         (
             {**HIGH, "cpu.idle": 0.01},
             "load 9, requests down to 12 from 118 a second: CPU is what is short",
             "",
         ),
-        ({**HIGH, "swap.in": 2e6}, "memory is short, 2.0 MB a second come from swap", "swaps"),
+        ({**HIGH, "cpu.idle": 0.01, "tomcat.threads.busy_share": 1.0}, "CPU is what is short", "threaddump"),
+        ({**LOW, "cpu.iowait": 0.6, "tomcat.threads.busy_share": 1.0}, "CPUs wait for I/O", "disk"),
+        (
+            {**LOW, "requests.rate": 12, "requests.errors.rate": 12, "requests.errors.share": 1},
+            "100.0 % of 12 requests a second end with an error",
+            "log of the application",
+        ),
+        ({**HIGH, "swap.in": 2e6}, "memory is or was short, 2.0 MB a second come from swap", "swaps"),
         ({**HIGH, "swap.out": 2e6}, "memory is short, 2.0 MB a second go to swap", "swaps"),
         ({**HIGH, "cpu.blocked": 8}, "8 wait for a disk", "disk"),
         ({**LOW, "jvm.gc.major.time": 0.4}, "full collections take 40.0 % of the time", "histogram"),
@@ -207,11 +216,21 @@ def labelled(name: str, value: float) -> Figure:
             "up to 300 from 100",
         ),
         (
-            {"requests.now": 12, "requests.share": 1, "requests.hour": 118, "requests.hour.share": 0.1},
+            {
+                "requests.now": 12,
+                "requests.before": 13,
+                "requests.share": 0.9,
+                "requests.hour": 118,
+                "requests.hour.share": 0.1,
+            },
             Level.NOTICE,
-            "12 requests a second as in the minutes before, and 118 in a quarter of the last hour",
+            "12 requests a second, 13 in the minutes before, and 118 in a quarter of the last hour",
         ),
-        ({"requests.rate": 0.2, "requests.age": 4}, Level.FINE, "0.2 requests a second; too few to compare"),
+        (
+            {"requests.rate": 0.2, "requests.age": 4},
+            Level.FINE,
+            "0.2 requests a second; what is known",
+        ),
         (
             {"requests.rate": 20, "requests.errors.rate": 2},
             Level.NOTICE,
@@ -224,6 +243,24 @@ def labelled(name: str, value: float) -> Figure:
         ),
         ({"requests.age": 90, "tomcat.threads.busy": 3}, Level.NOTICE, "1m 30s, and 3 threads are busy"),
         ({"requests.age": 90, "tomcat.connections": 0, "tomcat.threads.busy": 0}, Level.FINE, "1m 30s ago"),
+        # The reading of the manager's page itself.
+        ({"requests.age": 90, "tomcat.connections": 0, "tomcat.threads.busy": 1}, Level.FINE, "1m 30s ago"),
+        (
+            {"requests.rate": 0.8, "requests.errors.rate": 0.7, "requests.errors.share": 0.875},
+            Level.TROUBLE,
+            "87.5 % of 0.8 requests a second end with an error",
+        ),
+        (
+            {"requests.rate": 2, "requests.errors.rate": 0.2, "requests.errors.share": 0.1},
+            Level.NOTICE,
+            "10.0 % of 2.0 requests a second end with an error",
+        ),
+        # One that fails, among few.
+        (
+            {"requests.rate": 0.1, "requests.errors.rate": 0.02, "requests.errors.share": 0.17},
+            Level.FINE,
+            "0.1 requests a second",
+        ),
     ],
 )
 def test_requests_that_did_not_fall(figures: dict[str, float], level: Level, said: str) -> None:
@@ -243,6 +280,22 @@ def test_one_source_that_fell_is_enough() -> None:
     fell = tuple(figure(name, value, source="connector a") for name, value in FELL.items())
     verdict = verdict_on("requests", (*well, *fell, figure("load.1m", 0.4), figure("load.per_cpu", 0.2)))
     assert verdict is not None and "down to 12 from 118" in verdict.text
+
+
+@pytest.mark.parametrize(("share", "level"), [(1.0, Level.TROUBLE), (0.2, Level.FINE)])
+def test_a_request_that_passes_the_queue_of_an_executor_with_idle_threads_does_not_wait(
+    share: float, level: Level
+) -> None:
+    pool = {"tomcat.executor.queue": 1, "tomcat.executor.threads": 10, "tomcat.executor.busy_share": share}
+    verdict = verdict_on(
+        "tomcat",
+        (
+            *(figure(name, value, executor="shared") for name, value in pool.items()),
+            figure("tomcat.threads.busy", 2, connector="a"),
+            figure("tomcat.threads.current", 10, connector="a"),
+        ),
+    )
+    assert verdict is not None and verdict.level is level
 
 
 def test_the_whole_counts_before_its_parts() -> None:
