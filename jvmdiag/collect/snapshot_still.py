@@ -28,6 +28,8 @@ _BOUND_S = 20.0
 # Each is asked for by itself.
 _MOST_FILES = 200
 _MOST_OF_A_VOLUME = 256 << 20
+# Meanwhile the engine holds back all else of the container: nobody goes on with one that is paused.
+_VOLUME_BOUND_S = 10.0
 
 
 def seen_from_outside(place: ContainerPlace, job: Job) -> Scene | None:
@@ -103,13 +105,14 @@ class StillTimeline:
         for volume in said.get("Mounts") or ():
             there = str(volume.get("Destination", ""))
             try:
-                files, whole = packed_in(self.place, there, _MOST_OF_A_VOLUME)
+                late_s = time.monotonic() + _VOLUME_BOUND_S
+                files, whole = packed_in(self.place, there, _MOST_OF_A_VOLUME, late_s)
             except JvmdiagError as error:
                 lines.append(f"not looked into: {there}: {error}")
                 continue
             found += [one for file in files if (one := _of_volume(file))][:_MOST_FILES]
             if not whole:
-                lines.append(f"not looked into to its end: the volume {there} is large")
+                lines.append(f"not looked into to its end: the volume {there} is large, or comes slowly")
         lines.append("what was in memory (tmpfs) is not seen from outside")
         self.lying = Lying(tuple(found), passed_over=len(changed) - looked_at)
         return Taken(

@@ -22,7 +22,14 @@ HERE = Reach(LocalHost(), "", None)
 SECRET = "hunter2"
 SAID = {
     "Id": "c0ffee",
-    "Args": ["hunter2", "-Xmx1g -Dapp.password=hunter2 hunter2", "-Xmx1g", "--password=hunter2", "hunter2", "run"],
+    "Args": [
+        "hunter2",
+        "-Xmx1g -Dapp.password=hunter2 hunter2",
+        "-Xmx1g",
+        "--password=hunter2",
+        "hunter2",
+        "run",
+    ],
     "State": {
         "ExitCode": 137,
         "OOMKilled": True,
