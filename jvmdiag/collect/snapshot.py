@@ -310,11 +310,16 @@ class _Snapshot:
 
     def finish(self) -> SnapshotTaken:
         """Pages, manifest, name, archive. Raises RoomError but for the archive's."""
-        bundle = self._write()
         folder = self.run.folder
-        if isinstance(folder, SealedFolder):
-            return self._sealed(folder, bundle)
-        folder.stand(bundle)
+        try:
+            bundle = self._write()
+            if isinstance(folder, SealedFolder):
+                return self._sealed(folder, bundle)
+            folder.stand(bundle)
+        except RoomError as error:
+            sealed = ", each file encrypted: age -d opens one" if self.job.seal else ""
+            there = f"what was taken is in {folder.path}{sealed}"
+            raise type(error)(error.what, why=error.why, advice=(*error.advice, there)) from None
         self.stands = True
         archive = None
         if self.request.archive:
@@ -325,11 +330,7 @@ class _Snapshot:
         return SnapshotTaken(folder.path, archive, bundle, self.digest)
 
     def _sealed(self, folder: SealedFolder, bundle: Bundle) -> SnapshotTaken:
-        try:
-            archive, pumped = folder.archive(bundle)
-        except RoomError as error:
-            there = f"what was taken is in {folder.path}, each file encrypted: age -d opens one"
-            raise type(error)(error.what, why=error.why, advice=(*error.advice, there)) from None
+        archive, pumped = folder.archive(bundle)
         kept = artifact(archive, SNAPSHOT, replace(self.job, codec=Codec.GZIP), pumped, ())
         origin = Origin(SNAPSHOT, bundle.method, bundle.method_detail, self.started)
         # Its commands are in it, and not for everybody.

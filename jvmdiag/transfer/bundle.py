@@ -143,11 +143,7 @@ class Folder:
     def commit(self) -> Path:
         """Take the final name, and return it."""
         if os.path.lexists(self.final):
-            raise OutputExists(
-                f"{self.final} is there already",
-                why="nothing is ever overwritten",
-                advice=f"it is {self.path}",
-            )
+            raise OutputExists(f"{self.final} is there already", why="nothing is ever overwritten")
         self.path.rename(self.final)
         self.path = self.final
         sync_directory(self.final.parent)

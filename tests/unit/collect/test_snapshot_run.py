@@ -27,6 +27,7 @@ from jvmdiag.errors import (
     JvmdiagError,
     JvmHung,
     NoMethod,
+    RoomError,
     SudoRefused,
     WouldBeKilled,
 )
@@ -279,6 +280,17 @@ def test_what_does_not_close_well_costs_nothing_of_one_that_has_ended(tmp_path: 
 
     taken = _run_through(begun)
     assert taken.folder == tmp_path / "snap" and taken.bundle.notes == ("the line broke",)
+
+
+def test_where_it_cannot_be_written_to_its_end_it_is_told_where_the_rest_is(tmp_path: Path) -> None:
+    snapshot = of_still(tmp_path, Pages(lambda *_: "page", lambda *_: "page", lambda _: ""), [])
+    snapshot.run.take(made(lambda: Taken(b"text")))
+    # What stands in the way of a page is no less than a full disk.
+    (tmp_path / "snap.partial/index.html").mkdir()
+    with pytest.raises(RoomError) as caught:
+        snapshot.finish()
+    assert caught.value.advice[-1] == f"what was taken is in {tmp_path / 'snap.partial'}"
+    assert (tmp_path / "snap.partial/one.txt").read_bytes() == b"text"
 
 
 def test_an_encrypted_one_that_is_interrupted_is_an_archive_and_nothing_else(tmp_path: Path) -> None:
