@@ -6,7 +6,7 @@ import hashlib
 import os
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
@@ -148,10 +148,6 @@ class Folder:
         self.path = self.final
         sync_directory(self.final.parent)
         return self.final
-
-    def remove_if_empty(self) -> None:
-        with suppress(OSError):
-            self.path.rmdir()
 
 
 def write_archive(folder: Path, bundle: Bundle) -> tuple[Path, Pumped]:

@@ -296,7 +296,7 @@ def test_where_it_cannot_be_written_to_its_end_it_is_told_where_the_rest_is(tmp_
 def test_an_encrypted_one_that_is_interrupted_is_an_archive_and_nothing_else(tmp_path: Path) -> None:
     _, recipient = fresh_key()
     run = a_run(tmp_path)
-    run.folder.remove_if_empty()
+    run.folder.path.rmdir()
     folder = SealedFolder(tmp_path, "snap", Seal((recipient,)))
     run.folder = folder
     run.take(made(lambda: Taken(b"text")))
