@@ -152,3 +152,10 @@ def test_a_thread_that_stands_is_told_from_one_that_moves() -> None:
 def test_text_stays_on_its_line() -> None:
     assert plain("a\n| b *c*") == "a \\| b \\*c\\*"
     assert code("a`|\nb") == "`a'\\| b`"
+
+
+def test_a_dump_beside_the_archive_is_named_and_no_link() -> None:
+    heap = BundledItem(name="heap dump", status=TAKEN, beside="it.hprof.gz.age", size_bytes=5, sha256="ab")
+    found = Reader(page(a_bundle(heap), Digest()))
+    assert "it.hprof.gz.age, beside the archive" in found.text
+    assert ("href", "") not in found.attributes
