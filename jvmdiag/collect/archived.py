@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tarfile
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
@@ -59,11 +59,16 @@ class Packed:
 
 
 def packed_in(
-    place: ContainerPlace, directory: str, most_bytes: int, until_s: float
+    place: ContainerPlace,
+    directory: str,
+    wanted: Callable[[str], bool],
+    *,
+    most_bytes: int,
+    until_s: float,
 ) -> tuple[list[Packed], bool]:
-    """The files of a directory, in the order of its archive, and whether that was read to its end: it holds what is in
-    them too, and no more than `most_bytes` of it are read, nor later than `until_s` of the monotonic clock. Raises
-    NoSuchFile."""
+    """The files of a directory whose path is wanted, in the order of its archive, and whether that was read to its end:
+    it holds what is in them too, and no more than `most_bytes` of it are read, nor later than `until_s` of the monotonic
+    clock. Raises NoSuchFile."""
     above = directory.rstrip("/").rpartition("/")[0]
     found: list[Packed] = []
     passed = 0
@@ -75,9 +80,10 @@ def packed_in(
                     # It would remember each, a KiB and more.
                     tar.members.clear()  # type: ignore[attr-defined]
                     passed += tarfile.BLOCKSIZE
+                    path = f"{above}/{member.name}"
                     if member.isfile():
-                        found.append(Packed(f"{above}/{member.name}", member.size, float(member.mtime)))
                         passed += member.size
+                        found += [Packed(path, member.size, float(member.mtime))] if wanted(path) else []
                     if passed > most_bytes:
                         return found, False
         except (tarfile.TarError, EOFError, TimeoutError):
