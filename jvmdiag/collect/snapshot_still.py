@@ -135,7 +135,7 @@ class StillTimeline:
             return
         for of, logs in (("tomcat", self._those(apache=False)), ("apache", self._those(apache=True))):
             if not logs:
-                yield self._none(f"{of} logs", "none was found in the container's own layer")
+                yield self._none(f"{of} logs", "none was found in the container's own layer, or on a volume")
             for one, name in named_logs(logs):
                 file = f"logs/{of}-{name}"
                 yield self._made(f"{of} log {name}", file, partial(self._log, one), one.path)

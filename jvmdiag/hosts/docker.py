@@ -154,7 +154,8 @@ class Engine:
     def running(self, name: str) -> ContainerFacts:
         """Its facts. Raises NoSuchTarget, TargetNotRunning, TargetPaused."""
         facts = self.inspect(name)
-        if not facts.running:
+        # One that is waited with before it is started again has Running as well.
+        if not facts.running or facts.status == "restarting":
             raise TargetNotRunning(
                 f"the container {facts.name} {_STATES.get(facts.status, facts.status)}",
                 why="a JVM can only be asked while it runs; jvmdiag never starts a container",
@@ -169,11 +170,12 @@ class Engine:
         return facts
 
     def how_it_ended(self, container_id: str) -> str | None:
-        """In words, why the container no longer runs; None while it runs."""
+        """In words, why the container no longer runs; None while it runs, and of one that never did."""
         try:
             with self.asked("say how the container ended"):
                 state = self.client.inspect_container(container_id)["State"]
-                if state["Running"]:
+                runs = state["Running"] and not state.get("Restarting")
+                if runs or (state.get("Status") == "created" and not state["ExitCode"]):
                     return None
                 killed = ", killed for want of memory (OOMKilled)" if state.get("OOMKilled") else ""
                 return f"exit code {state['ExitCode']}{killed}"

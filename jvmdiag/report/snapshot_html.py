@@ -120,6 +120,8 @@ def _verdicts(digest: Digest) -> str:
 
 
 def _busy(digest: Digest) -> str:
+    if len(digest.times) < 2 or not digest.dumps:
+        return _section("Threads by CPU", (), (), "They could not be looked at: it takes thread dumps.")
     found = tuple(busy_rows(digest))
     most = max((row.cpus for row in found), default=1.0)
     title = f"Threads by CPU, over {duration(digest.busy_over_s)}"
