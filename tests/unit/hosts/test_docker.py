@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jvmdiag.errors import EngineUnreachable, TargetNotRunning
+from jvmdiag.errors import EngineUnreachable, NoSuchFile, TargetNotRunning
 from jvmdiag.hosts.docker import ContainerFacts, Engine, _keeps_log, host_process, parse_stamp
 from tests.fakes import FakeHost, done
 
@@ -110,3 +110,11 @@ def test_a_container_whose_program_does_not_run_says_how_it_ended(
         TargetNotRunning, match="the container web (is restarting|has exited|was never started)"
     ):
         engine.running("web")
+
+
+def test_a_file_that_no_engine_can_name_is_told_so_and_not_asked_for() -> None:
+    engine = Engine("unix:///nowhere")
+    engine.client = OneContainer("exited", 1, running=False)
+    for call in (engine.archive, engine.archive_stat):
+        with pytest.raises(NoSuchFile, match=r"/data/a\\xff\.hprof: its name is no UTF-8"):
+            call("c0ffee", "/data/a\udcff.hprof")
