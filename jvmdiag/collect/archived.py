@@ -67,8 +67,8 @@ def packed_in(
     until_s: float,
 ) -> tuple[list[Packed], bool]:
     """The files of a directory whose path is wanted, in the order of its archive, and whether that was read to its end:
-    it holds what is in them too, and no more than `most_bytes` of it are read, nor later than `until_s` of the monotonic
-    clock. Raises NoSuchFile."""
+    it holds what is in them too, and no more than `most_bytes` of it are read, nor later than `until_s` (monotonic).
+    Raises NoSuchFile."""
     above = directory.rstrip("/").rpartition("/")[0]
     found: list[Packed] = []
     passed = 0

@@ -107,7 +107,7 @@ def test_a_container_whose_program_does_not_run_says_how_it_ended(
     engine.client = OneContainer(status, exit_code, running=running)
     assert engine.how_it_ended("web") == says
     with pytest.raises(
-        TargetNotRunning, match="the container web (is restarting|has exited|was never started)"
+        TargetNotRunning, match=r"the container web (is restarting|has exited|was never started)"
     ):
         engine.running("web")
 
