@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
@@ -57,24 +58,49 @@ class Packed:
     changed_s: float
 
 
-def packed_in(place: ContainerPlace, directory: str, most_bytes: int) -> tuple[list[Packed], bool]:
-    """The files of a directory, in the order of its archive, and whether that was read to its end: it holds what is in
-    them too, and no more than `most_bytes` of it are read. Raises NoSuchFile."""
+def packed_in(
+    place: ContainerPlace,
+    directory: str,
+    wanted: Callable[[str], bool],
+    *,
+    most_bytes: int,
+    until_s: float,
+) -> tuple[list[Packed], bool]:
+    """The files of a directory whose path is wanted, in the order of its archive, and whether that was read to its end:
+    it holds what is in them too, and no more than `most_bytes` of it are read, nor later than `until_s` (monotonic).
+    Raises NoSuchFile."""
     above = directory.rstrip("/").rpartition("/")[0]
     found: list[Packed] = []
     passed = 0
-    with closing(ChunkReader(place.engine.archive(place.facts.id, directory))) as reader:
+    chunks = _timely(place.engine.archive(place.facts.id, directory), until_s)
+    with closing(ChunkReader(chunks)) as reader:
         try:
             with tarfile.open(fileobj=reader, mode="r|", bufsize=CHUNK) as tar:
-                for member in tar:
+                while (member := tar.next()) is not None:
+                    # It would remember each, a KiB and more.
+                    tar.members.clear()  # type: ignore[attr-defined]
+                    passed += tarfile.BLOCKSIZE
+                    path = f"{above}/{member.name}"
                     if member.isfile():
-                        found.append(Packed(f"{above}/{member.name}", member.size, float(member.mtime)))
                         passed += member.size
+                        found += [Packed(path, member.size, float(member.mtime))] if wanted(path) else []
                     if passed > most_bytes:
                         return found, False
-        except (tarfile.TarError, EOFError):
+        except (tarfile.TarError, EOFError, TimeoutError):
             return found, False
     return found, True
+
+
+def _timely(chunks: Iterator[bytes], until_s: float) -> Iterator[bytes]:
+    """Them; raises TimeoutError behind the first that came later."""
+    try:
+        for chunk in chunks:
+            yield chunk
+            if time.monotonic() > until_s:
+                raise TimeoutError("the engine's archive comes slowly")
+    finally:
+        if isinstance(chunks, Generator):
+            chunks.close()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -153,11 +154,28 @@ def take_snapshot(
 def _take(
     job: Job, request: SnapshotRequest, journal: Journal, progress: Progress, pages: Pages, started: datetime
 ) -> SnapshotTaken:
-    snapshot: _Snapshot | None = None
     clock = time.monotonic()
+
+    def begun(stack: ExitStack) -> _Snapshot:
+        try:
+            scene = stack.enter_context(open_scene(job, journal))
+        except (TargetPaused, TargetNotRunning) as why:
+            # The same of a container that is paused or has ended: what is seen of it from outside.
+            assert isinstance(job.target, DockerTarget | SshDockerTarget)
+            progress.warn(f"{why.what}: what can be had without it is taken")
+            place = stack.enter_context(stopped_container(job.target, job.access, journal))
+            return _Snapshot.of_still(job, request, journal, progress, pages, place, started, why)
+        return _Snapshot.begun(job, request, journal, progress, pages, scene, started, clock)
+
+    return _run_through(begun)
+
+
+def _run_through(begun: Callable[[ExitStack], _Snapshot]) -> SnapshotTaken:
+    """All of the snapshot that is begun, whose target stays open with the stack. See take_snapshot."""
+    snapshot: _Snapshot | None = None
     try:
-        with open_scene(job, journal) as scene:
-            snapshot = _Snapshot.begun(job, request, journal, progress, pages, scene, started, clock)
+        with ExitStack() as stack:
+            snapshot = begun(stack)
             snapshot.timeline.all()
             snapshot.more()
     except KeyboardInterrupt:
@@ -165,43 +183,15 @@ def _take(
             snapshot.stop()
         raise
     except JvmdiagError as error:
-        if snapshot is None and isinstance(error, TargetPaused | TargetNotRunning):
-            return _take_still(job, request, journal, progress, pages, started, error)
         # Everything was taken, and what was opened did not close well.
         if snapshot is None or snapshot.run.waiting:
             raise
         snapshot.run.notes.append(str(error))
-    assert snapshot
     try:
         return snapshot.finish()
     except KeyboardInterrupt:
         snapshot.stop()
         raise
-
-
-def _take_still(
-    job: Job,
-    request: SnapshotRequest,
-    journal: Journal,
-    progress: Progress,
-    pages: Pages,
-    started: datetime,
-    why: JvmdiagError,
-) -> SnapshotTaken:
-    """The same of a container that is paused or has ended: what is seen of it from outside."""
-    assert isinstance(job.target, DockerTarget | SshDockerTarget)
-    snapshot: _Snapshot | None = None
-    progress.warn(f"{why.what}: what can be had without it is taken")
-    try:
-        with stopped_container(job.target, job.access, journal) as place:
-            snapshot = _Snapshot.of_still(job, request, journal, progress, pages, place, started, why)
-            snapshot.timeline.all()
-            snapshot.more()
-    except KeyboardInterrupt:
-        if snapshot:
-            snapshot.stop()
-        raise
-    return snapshot.finish()
 
 
 def made_here(directory: Path, name: str, *, sealed: bool) -> tuple[Made, ...]:
@@ -268,6 +258,7 @@ class _Snapshot:
         """By its JVM where that is seen from outside, else by its engine alone. Raises SeveralJvms, NoJvm."""
         clock = time.monotonic()
         scene = seen_from_outside(place, job)
+        ended = place.engine.how_it_ended(place.facts.id)
         folder = _folder(job, started)
         run: Run | StillRun
         if scene:
@@ -275,7 +266,6 @@ class _Snapshot:
             run = Run(job, request.risk, request.terms, progress, at, folder, clock)
         else:
             run = StillRun(job, request.risk, progress, folder, clock)
-        ended = place.engine.how_it_ended(place.facts.id)
         standing = f"{why.what} ({ended}): {why.why}" if ended else str(why)
         return cls(job, request, journal, progress, pages, run, started, standing=standing, place=place)
 
@@ -320,11 +310,16 @@ class _Snapshot:
 
     def finish(self) -> SnapshotTaken:
         """Pages, manifest, name, archive. Raises RoomError but for the archive's."""
-        bundle = self._write()
         folder = self.run.folder
-        if isinstance(folder, SealedFolder):
-            return self._sealed(folder, bundle)
-        folder.stand(bundle)
+        try:
+            bundle = self._write()
+            if isinstance(folder, SealedFolder):
+                return self._sealed(folder, bundle)
+            folder.stand(bundle)
+        except RoomError as error:
+            sealed = ", each file encrypted: age -d opens one" if self.job.seal else ""
+            there = f"what was taken is in {folder.path}{sealed}"
+            raise type(error)(error.what, why=error.why, advice=(*error.advice, there)) from None
         self.stands = True
         archive = None
         if self.request.archive:
@@ -335,11 +330,7 @@ class _Snapshot:
         return SnapshotTaken(folder.path, archive, bundle, self.digest)
 
     def _sealed(self, folder: SealedFolder, bundle: Bundle) -> SnapshotTaken:
-        try:
-            archive, pumped = folder.archive(bundle)
-        except RoomError as error:
-            there = f"what was taken is in {folder.path}, each file encrypted: age -d opens one"
-            raise type(error)(error.what, why=error.why, advice=(*error.advice, there)) from None
+        archive, pumped = folder.archive(bundle)
         kept = artifact(archive, SNAPSHOT, replace(self.job, codec=Codec.GZIP), pumped, ())
         origin = Origin(SNAPSHOT, bundle.method, bundle.method_detail, self.started)
         # Its commands are in it, and not for everybody.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from jvmdiag.collect.fetch import fetch_file
 from jvmdiag.collect.heap import take_heap_dump_at
@@ -12,13 +13,13 @@ from jvmdiag.collect.heap_request import HeapDumpRequest, HeapDumpTaken
 from jvmdiag.collect.job import Job, Journal, Progress
 from jvmdiag.collect.snapshot_run import Run
 from jvmdiag.collect.snapshot_still import StillRun
-from jvmdiag.errors import Declined, JvmdiagError, PriceError
+from jvmdiag.errors import Declined, DumpIncomplete, JvmdiagError, PriceError
 from jvmdiag.model import Artifact, LeftBehind
 from jvmdiag.snapshot.found import Found
-from jvmdiag.transfer.bundle import FAILED, INTERRUPTED, SKIPPED, TAKEN, BundledItem
+from jvmdiag.transfer.bundle import FAILED, INTERRUPTED, SKIPPED, TAKEN, BundledItem, Folder
 from jvmdiag.transfer.codec import Codec
 from jvmdiag.transfer.seal import SUFFIX
-from jvmdiag.transfer.sink import private_directory
+from jvmdiag.transfer.sink import PARTIAL_SUFFIX, private_directory
 
 HEAP_DUMP = "heap dump"
 _ASKED_FOR = "asked for"
@@ -69,8 +70,24 @@ def fetch_found(
         except KeyboardInterrupt:
             run.keep(replace(entry, status=INTERRUPTED, why="the run was interrupted while it was fetched"))
             raise
+        except DumpIncomplete as error:
+            why = f"{error}; its copy is {_kept_aside(run.folder, output, one.name, into.suffix, number)}"
+            run.keep(replace(entry, why=why, took_s=time.monotonic() - clock))
         except (JvmdiagError, TimeoutError) as error:
             run.keep(replace(entry, why=str(error), took_s=time.monotonic() - clock))
+
+
+def _kept_aside(folder: Folder, output: Path, name: str, suffix: str, number: int) -> str:
+    """Where the copy stays of a dump that is not whole: it is no item, and may be all there is of it."""
+    # One that was packed there is not packed once more.
+    ends = (suffix, SUFFIX if folder.seal else "")
+    copy = next(one for end in ends if (one := output / f"{name}{end}{PARTIAL_SUFFIX}").exists())
+    if not folder.seal:
+        return copy.relative_to(folder.path).as_posix()
+    # What is encrypted is an archive, and the folder goes.
+    aside = folder.for_heap_dump / f"{folder.final.name}-{number}-{copy.name}"
+    copy.rename(aside)
+    return f"{aside.name} beside the archive"
 
 
 def not_yet() -> BundledItem:

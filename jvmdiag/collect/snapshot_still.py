@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from jvmdiag.attach.rung import Scene
-from jvmdiag.collect.archived import Packed, archived, packed_in
+from jvmdiag.collect.archived import archived, packed_in
 from jvmdiag.collect.job import Job, Progress
 from jvmdiag.collect.snapshot_taking import Made, Taking
 from jvmdiag.errors import JvmdiagError, NoSuchFile
@@ -28,6 +28,8 @@ _BOUND_S = 20.0
 # Each is asked for by itself.
 _MOST_FILES = 200
 _MOST_OF_A_VOLUME = 256 << 20
+# Meanwhile the engine holds back all else of the container: nobody goes on with one that is paused.
+_VOLUME_BOUND_S = 10.0
 
 
 def seen_from_outside(place: ContainerPlace, job: Job) -> Scene | None:
@@ -103,13 +105,17 @@ class StillTimeline:
         for volume in said.get("Mounts") or ():
             there = str(volume.get("Destination", ""))
             try:
-                files, whole = packed_in(self.place, there, _MOST_OF_A_VOLUME)
+                late_s = time.monotonic() + _VOLUME_BOUND_S
+                files, whole = packed_in(
+                    self.place, there, _is_worth_it, most_bytes=_MOST_OF_A_VOLUME, until_s=late_s
+                )
             except JvmdiagError as error:
                 lines.append(f"not looked into: {there}: {error}")
                 continue
-            found += [one for file in files if (one := _of_volume(file))][:_MOST_FILES]
+            named = (_named(file.path, file.size_bytes, file.changed_s) for file in files[:_MOST_FILES])
+            found += [one for one in named if one]
             if not whole:
-                lines.append(f"not looked into to its end: the volume {there} is large")
+                lines.append(f"not looked into to its end: the volume {there} is large, or comes slowly")
         lines.append("what was in memory (tmpfs) is not seen from outside")
         self.lying = Lying(tuple(found), passed_over=len(changed) - looked_at)
         return Taken(
@@ -129,7 +135,7 @@ class StillTimeline:
             return
         for of, logs in (("tomcat", self._those(apache=False)), ("apache", self._those(apache=True))):
             if not logs:
-                yield self._none(f"{of} logs", "none was found in the container's own layer")
+                yield self._none(f"{of} logs", "none was found in the container's own layer, or on a volume")
             for one, name in named_logs(logs):
                 file = f"logs/{of}-{name}"
                 yield self._made(f"{of} log {name}", file, partial(self._log, one), one.path)
@@ -174,7 +180,3 @@ def _is_worth_it(path: str) -> bool:
 def _named(path: str, size_bytes: int, changed_s: float) -> Found | None:
     kind = kind_of(path)
     return Found(kind, path, size_bytes, max(time.time() - changed_s, 0.0)) if kind else None
-
-
-def _of_volume(file: Packed) -> Found | None:
-    return _named(file.path, file.size_bytes, file.changed_s) if _is_worth_it(file.path) else None

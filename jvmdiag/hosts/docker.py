@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from jvmdiag.errors import (
+    NoSuchFile,
     NoSuchTarget,
     TargetNotRunning,
     TargetPaused,
@@ -154,7 +155,8 @@ class Engine:
     def running(self, name: str) -> ContainerFacts:
         """Its facts. Raises NoSuchTarget, TargetNotRunning, TargetPaused."""
         facts = self.inspect(name)
-        if not facts.running:
+        # One that is waited with before it is started again has Running as well.
+        if not facts.running or facts.status == "restarting":
             raise TargetNotRunning(
                 f"the container {facts.name} {_STATES.get(facts.status, facts.status)}",
                 why="a JVM can only be asked while it runs; jvmdiag never starts a container",
@@ -169,11 +171,12 @@ class Engine:
         return facts
 
     def how_it_ended(self, container_id: str) -> str | None:
-        """In words, why the container no longer runs; None while it runs."""
+        """In words, why the container no longer runs; None while it runs, and of one that never did."""
         try:
             with self.asked("say how the container ended"):
                 state = self.client.inspect_container(container_id)["State"]
-                if state["Running"]:
+                runs = state["Running"] and not state.get("Restarting")
+                if runs or (state.get("Status") == "created" and not state["ExitCode"]):
                     return None
                 killed = ", killed for want of memory (OOMKilled)" if state.get("OOMKilled") else ""
                 return f"exit code {state['ExitCode']}{killed}"
@@ -217,14 +220,14 @@ class Engine:
 
         Raises NoSuchFile; what follows raises as this does.
         """
-        doing, container = f"hand out {path}", "the container"
+        doing, container = f"hand out {_in_utf8(path)}", "the container"
         with self.asked(doing, container):
             stream, _stat = self.client.get_archive(container_id, path)
         return engine_stream(stream, self.where, doing, container)
 
     def archive_stat(self, container_id: str, path: str) -> ArchiveStat:
         """The engine's word of a file. Raises NoSuchFile."""
-        with self.asked(f"look at {path}", "the container"):
+        with self.asked(f"look at {_in_utf8(path)}", "the container"):
             stream, stat = self.client.get_archive(container_id, path)
             stream.close()
             regular = not int(stat["mode"]) & _NOT_REGULAR
@@ -239,6 +242,23 @@ class Engine:
         """Paths in a container that its image does not have, or has otherwise; what is on volumes is not among them."""
         with self.asked("say what changed in the container", "the container"):
             return tuple(one["Path"] for one in self.client.diff(container_id) or () if one["Kind"] != 2)
+
+
+def _in_utf8(path: str) -> str:
+    """`path`, where an engine can give out a file of that name: of others it knows only with their directory.
+
+    Raises NoSuchFile.
+    """
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        shown = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        raise NoSuchFile(
+            f"no engine gives out {shown}",
+            why="its name is no UTF-8",
+            advice="docker cp brings its directory, and it with it",
+        ) from None
+    return path
 
 
 def _keeps_log(config: Mapping[str, Any]) -> bool:

@@ -120,6 +120,8 @@ def _verdicts(digest: Digest) -> str:
 
 
 def _busy(digest: Digest) -> str:
+    if len(digest.times) < 2 or not digest.dumps:
+        return _section("Threads by CPU", (), (), "They could not be looked at: it takes thread dumps.")
     found = tuple(busy_rows(digest))
     most = max((row.cpus for row in found), default=1.0)
     title = f"Threads by CPU, over {duration(digest.busy_over_s)}"
@@ -193,13 +195,14 @@ def _items(bundle: Bundle) -> str:
 
 def _item(one: BundledItem, took_s: float) -> tuple[str, ...]:
     about = f'<div class="soft small">{escape(one.note or one.about)}</div>'
+    file = _link(one.file) if one.file else f"{escape(one.beside)}, beside the archive"
     when = ""
     if one.began_s is not None:
         left, width = (min(part / max(took_s, 0.001) * 100, 100) for part in (one.began_s, one.took_s))
         when = f'<div class="bar line"><i style="left:{min(left, 98):.1f}%;width:{width:.1f}%;height:8px"></i></div>'
     return (
         f"{escape(one.name)}",
-        f"{_link(one.file)}{about}",
+        f"{file}{about}",
         size(one.size_bytes),
         duration(one.took_s) if one.began_s is not None else "",
         when,

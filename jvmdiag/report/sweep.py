@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from jvmdiag.report.text import table
+from jvmdiag.report.text import table, visible
 from jvmdiag.units import duration, size
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ _HEAD = ("STATE", "WHAT", "SIZE", "AGE", "UID", "WHERE")
 def leftovers_table(found: Sequence[Leftover]) -> str:
     """One line each, and below it what is to be known of it."""
     rows = [_HEAD, *(_row(one) for one in found)]
-    head, *lines = table(rows, right=frozenset({2, 3, 4})).splitlines()
+    head, *lines = table(rows, right=frozenset({2, 3, 4})).split("\n")
     notes = (
         f"{line}\n            {one.note}" if one.note else line
         for line, one in zip(lines, found, strict=True)
@@ -31,7 +31,8 @@ def _row(one: Leftover) -> tuple[str, ...]:
     size_text = size(one.size_bytes) if one.size_bytes else ""
     age = duration(one.age_s) if one.age_s is not None else ""
     uid = "" if one.uid is None else str(one.uid)
-    return one.state.value, one.what, size_text, age, uid, one.where
+    # A path may hold a line break.
+    return one.state.value, visible(one.what), size_text, age, uid, visible(one.where)
 
 
 def swept_text(swept: Swept) -> str:

@@ -21,10 +21,23 @@ _OF_HOST = re.compile(
     r"(?:NetworkMode|RestartPolicy|AutoRemove|Memory\w*|Kernel\w+|NanoCpus|Cpu\w+|PidsLimit|PidMode|IpcMode|UsernsMode|CgroupnsMode"
     r"|Oom\w+|Ulimits|ShmSize|Init|Binds|Tmpfs|ReadonlyRootfs|Privileged|Cap(?:Add|Drop)|SecurityOpt|Runtime)\Z"
 )
-_HARMLESS = re.compile(r"(?:PATH|JAVA_HOME|JRE_HOME|JAVA_VERSION|CATALINA_\w+|TOMCAT_\w+|LANG|LC_\w+|TZ)\Z")
+# Not TOMCAT_…: images take the manager's password by TOMCAT_PASSWORD.
+_HARMLESS = re.compile(
+    r"(?:PATH|(?:JAVA|JRE)_(?:HOME|VERSION)|CATALINA_(?:HOME|BASE|TMPDIR|OUT|PID)|TOMCAT_(?:MAJOR|VERSION)|LANG|LC_\w+|TZ)\Z"
+)
 _JVM_OPTION = re.compile(r"-(?:XX:|X|D|javaagent:|agentlib:|agentpath:|server\Z)")
 _KNOWN = frozenset(
-    {"run", "start", "-c", "-cp", "-classpath", "-jar", "java", "org.apache.catalina.startup.Bootstrap"}
+    {
+        "run",
+        "start",
+        "-c",
+        "-cp",
+        "-classpath",
+        "-jar",
+        "java",
+        "catalina.sh",
+        "org.apache.catalina.startup.Bootstrap",
+    }
 )
 _PROGRAM = re.compile(r"[\w./-]{1,200}", re.ASCII)
 _OPTIONS = re.compile(r"(?:JAVA|CATALINA|JDK_JAVA|JAVA_TOOL|_JAVA)_OPT(?:ION)?S\Z")
@@ -45,11 +58,12 @@ def shown(said: Mapping[str, Any]) -> dict[str, Any]:
         state["Health"] = {key: health.get(key) for key in ("Status", "FailingStreak")}
     host["LogConfig"] = {"Type": (of_host.get("LogConfig") or {}).get("Type")}
     found: dict[str, Any] = {key: said.get(key) for key in _SHOWN if key in said}
-    found["Args"] = _words(said.get("Args"))
+    # The program is its Path.
+    found["Args"] = _words(said.get("Args"), of_program=True)
     found["State"] = state
     found["Config"] = {key: config.get(key) for key in _OF_CONFIG} | {
         "Entrypoint": _words(config.get("Entrypoint")),
-        "Cmd": _words(config.get("Cmd")),
+        "Cmd": _words(config.get("Cmd"), of_program=bool(config.get("Entrypoint"))),
         "Env": [_variable(one) for one in config.get("Env") or ()],
         "Labels": dict.fromkeys(config.get("Labels") or (), _HIDDEN),
     }
@@ -63,14 +77,18 @@ def shown(said: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _words(words: Sequence[str] | None) -> list[str]:
-    """The program and options of JVMs, masked as elsewhere: of any other argument nobody knows what it is."""
-    return [_word(one, first=n == 0) for n, one in enumerate(words or ())]
+def _words(words: Sequence[str] | None, *, of_program: bool = False) -> list[str]:
+    """The program and options of JVMs, masked as elsewhere: of any other argument nobody knows what it is.
+
+    `of_program`: the first is its first argument already.
+    """
+    return [_word(one, first=n == 0 and not of_program) for n, one in enumerate(words or ())]
 
 
 def _word(word: str, *, first: bool = False) -> str:
     if _JVM_OPTION.match(word):
-        return mask_option(word)
+        # A script may take it apart: then it is several.
+        return " ".join(mask_option(one) if _JVM_OPTION.match(one) else _HIDDEN for one in word.split())
     return word if word in _KNOWN or (first and _PROGRAM.fullmatch(word)) else _HIDDEN
 
 

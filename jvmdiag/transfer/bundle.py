@@ -6,7 +6,7 @@ import hashlib
 import os
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
@@ -143,19 +143,11 @@ class Folder:
     def commit(self) -> Path:
         """Take the final name, and return it."""
         if os.path.lexists(self.final):
-            raise OutputExists(
-                f"{self.final} is there already",
-                why="nothing is ever overwritten",
-                advice=f"it is {self.path}",
-            )
+            raise OutputExists(f"{self.final} is there already", why="nothing is ever overwritten")
         self.path.rename(self.final)
         self.path = self.final
         sync_directory(self.final.parent)
         return self.final
-
-    def remove_if_empty(self) -> None:
-        with suppress(OSError):
-            self.path.rmdir()
 
 
 def write_archive(folder: Path, bundle: Bundle) -> tuple[Path, Pumped]:

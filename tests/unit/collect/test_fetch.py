@@ -389,11 +389,14 @@ def test_a_volume_is_listed_by_its_archive_as_far_as_that_is_not_too_large() -> 
             tar.addfile(member, io.BytesIO(bytes(size)))
     for most_bytes, names, whole in ((1 << 20, "abc", True), (60_000, "ab", False)):
         client = Archive(buffer.getvalue())
-        files, read = packed_in(place_with(client), "/srv/logs", most_bytes)
+        files, read = packed_in(
+            place_with(client), "/srv/logs", bool, most_bytes=most_bytes, until_s=float("inf")
+        )
         assert [one.path for one in files] == [f"/srv/logs/{name}.log" for name in names]
         assert (files[0].size_bytes, files[0].changed_s, read) == (7, 5.0, whole)
         assert client.closed
-    files, read = packed_in(place_with(Archive(buffer.getvalue()[:20_000])), "/srv/logs", 1 << 20)
+    cut = place_with(Archive(buffer.getvalue()[:20_000]))
+    files, read = packed_in(cut, "/srv/logs", bool, most_bytes=1 << 20, until_s=float("inf"))
     assert ([one.size_bytes for one in files], read) == ([7, 70_000], False)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,8 +13,9 @@ import pytest
 from jvmdiag.attach.rung import THREAD_PRINT, Speaker
 from jvmdiag.collect.job import Job, Journal, Progress, now
 from jvmdiag.collect.price import NO_TERMS
-from jvmdiag.collect.snapshot import Pages, SnapshotRequest, _Snapshot
+from jvmdiag.collect.snapshot import Pages, SnapshotRequest, _run_through, _Snapshot
 from jvmdiag.collect.snapshot_run import Run, where
+from jvmdiag.collect.snapshot_still import StillRun
 from jvmdiag.collect.snapshot_taking import Made
 from jvmdiag.collect.snapshot_timeline import without_thread_names
 from jvmdiag.errors import (
@@ -25,9 +27,11 @@ from jvmdiag.errors import (
     JvmdiagError,
     JvmHung,
     NoMethod,
+    RoomError,
     SudoRefused,
     WouldBeKilled,
 )
+from jvmdiag.hosts.place import ContainerPlace
 from jvmdiag.jvm.thread_names import ThreadNames
 from jvmdiag.metrics.figure import Figure, Group, Metrics, figure
 from jvmdiag.snapshot.asked import QUICK, WORK, Command, NativeMemory, thread_dump
@@ -243,10 +247,56 @@ def test_an_interruption_while_the_pages_are_written_leaves_a_whole_folder(tmp_p
     assert "without its archive" in warned[1]
 
 
+def of_still(tmp_path: Path, pages: Pages, warned: list[str]) -> _Snapshot:
+    """Of a container that has ended, on an engine that answers nothing."""
+    place = in_a_container(the_jvm_of("tomcat-inside")).place
+    assert isinstance(place, ContainerPlace)
+    job = Job(DockerTarget("web"), output=tmp_path)
+    progress = Progress(warn=warned.append)
+    run = StillRun(job, Risk.LIGHT, progress, Folder(tmp_path, "snap"), time.monotonic())
+    return _Snapshot(
+        job, SnapshotRequest(), Journal(), progress, pages, run, now(), standing="it ended", place=place
+    )
+
+
+def test_of_one_that_has_ended_it_is_whole_too_where_it_is_interrupted_at_its_end(tmp_path: Path) -> None:
+    pages: Iterator[Callable[[], object]] = iter([raising(KeyboardInterrupt()), lambda: "page"])
+    warned: list[str] = []
+    snapshot = of_still(
+        tmp_path, Pages(lambda *_: "page", lambda *_: str(next(pages)()), lambda _: ""), warned
+    )
+    with pytest.raises(KeyboardInterrupt):
+        _run_through(lambda _: snapshot)
+    assert verify_file(tmp_path / "snap").ok and verify_file(tmp_path / "snap.tar.gz").ok
+    assert str(tmp_path / "snap") in warned[0]
+
+
+def test_what_does_not_close_well_costs_nothing_of_one_that_has_ended(tmp_path: Path) -> None:
+    snapshot = of_still(tmp_path, Pages(lambda *_: "page", lambda *_: "page", lambda _: ""), [])
+
+    def begun(stack: ExitStack) -> _Snapshot:
+        stack.callback(raising(ConnectionLost("the line broke")))
+        return snapshot
+
+    taken = _run_through(begun)
+    assert taken.folder == tmp_path / "snap" and taken.bundle.notes == ("the line broke",)
+
+
+def test_where_it_cannot_be_written_to_its_end_it_is_told_where_the_rest_is(tmp_path: Path) -> None:
+    snapshot = of_still(tmp_path, Pages(lambda *_: "page", lambda *_: "page", lambda _: ""), [])
+    snapshot.run.take(made(lambda: Taken(b"text")))
+    # What stands in the way of a page is no less than a full disk.
+    (tmp_path / "snap.partial/index.html").mkdir()
+    with pytest.raises(RoomError) as caught:
+        snapshot.finish()
+    assert caught.value.advice[-1] == f"what was taken is in {tmp_path / 'snap.partial'}"
+    assert (tmp_path / "snap.partial/one.txt").read_bytes() == b"text"
+
+
 def test_an_encrypted_one_that_is_interrupted_is_an_archive_and_nothing_else(tmp_path: Path) -> None:
     _, recipient = fresh_key()
     run = a_run(tmp_path)
-    run.folder.remove_if_empty()
+    run.folder.path.rmdir()
     folder = SealedFolder(tmp_path, "snap", Seal((recipient,)))
     run.folder = folder
     run.take(made(lambda: Taken(b"text")))

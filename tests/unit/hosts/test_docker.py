@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from jvmdiag.errors import EngineUnreachable
+from jvmdiag.errors import EngineUnreachable, NoSuchFile, TargetNotRunning
 from jvmdiag.hosts.docker import ContainerFacts, Engine, _keeps_log, host_process, parse_stamp
 from tests.fakes import FakeHost, done
 
@@ -68,3 +70,51 @@ def test_an_engine_behind_ssh_is_named_as_a_target_and_not_dialled(monkeypatch: 
     with pytest.raises(EngineUnreachable) as caught:
         Engine().containers()
     assert any("ssh://" in line and "/docker/NAME" in line for line in caught.value.advice)
+
+
+class OneContainer:
+    """Stands where docker-py's APIClient does."""
+
+    def __init__(self, status: str, exit_code: int, *, running: bool) -> None:
+        self.state = {
+            "Status": status,
+            "Running": running,
+            "Restarting": status == "restarting",
+            "ExitCode": exit_code,
+            "Pid": 0,
+        }
+
+    def inspect_container(self, name: str) -> dict[str, Any]:
+        config = {"Image": "tomcat:10", "Tty": False}
+        host = {"LogConfig": {"Type": "json-file"}}
+        return {"Id": "c0ffee", "Name": f"/{name}", "State": self.state, "Config": config, "HostConfig": host}
+
+
+@pytest.mark.parametrize(
+    ("status", "exit_code", "running", "says"),
+    [
+        # It is waited with before it is started again, and Running meanwhile.
+        ("restarting", 1, True, "exit code 1"),
+        ("exited", 137, False, "exit code 137"),
+        ("created", 0, False, None),
+        ("created", 127, False, "exit code 127"),
+    ],
+)
+def test_a_container_whose_program_does_not_run_says_how_it_ended(
+    status: str, exit_code: int, running: bool, says: str | None
+) -> None:
+    engine = Engine("unix:///nowhere")
+    engine.client = OneContainer(status, exit_code, running=running)
+    assert engine.how_it_ended("web") == says
+    with pytest.raises(
+        TargetNotRunning, match=r"the container web (is restarting|has exited|was never started)"
+    ):
+        engine.running("web")
+
+
+def test_a_file_that_no_engine_can_name_is_told_so_and_not_asked_for() -> None:
+    engine = Engine("unix:///nowhere")
+    engine.client = OneContainer("exited", 1, running=False)
+    for call in (engine.archive, engine.archive_stat):
+        with pytest.raises(NoSuchFile, match=r"/data/a\\xff\.hprof: its name is no UTF-8"):
+            call("c0ffee", "/data/a\udcff.hprof")

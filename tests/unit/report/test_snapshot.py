@@ -152,3 +152,16 @@ def test_a_thread_that_stands_is_told_from_one_that_moves() -> None:
 def test_text_stays_on_its_line() -> None:
     assert plain("a\n| b *c*") == "a \\| b \\*c\\*"
     assert code("a`|\nb") == "`a'\\| b`"
+
+
+def test_a_dump_beside_the_archive_is_named_and_no_link() -> None:
+    heap = BundledItem(name="heap dump", status=TAKEN, beside="it.hprof.gz.age", size_bytes=5, sha256="ab")
+    found = Reader(page(a_bundle(heap), Digest()))
+    assert "it.hprof.gz.age, beside the archive" in found.text
+    assert ("href", "") not in found.attributes
+
+
+def test_threads_that_nobody_looked_at_are_not_said_to_be_idle() -> None:
+    text = Reader(page(a_whole(), Digest())).text
+    assert "could not be looked at: it takes thread dumps" in text
+    assert "No thread was seen to be busy" not in text and "over 0 ms" not in text

@@ -22,7 +22,14 @@ HERE = Reach(LocalHost(), "", None)
 SECRET = "hunter2"
 SAID = {
     "Id": "c0ffee",
-    "Args": ["-Dapp.password=hunter2", "-Xmx1g", "--password=hunter2", "hunter2", "run"],
+    "Args": [
+        "hunter2",
+        "-Xmx1g -Dapp.password=hunter2 hunter2",
+        "-Xmx1g",
+        "--password=hunter2",
+        "hunter2",
+        "run",
+    ],
     "State": {
         "ExitCode": 137,
         "OOMKilled": True,
@@ -31,11 +38,13 @@ SAID = {
     "Config": {
         "Env": [
             "DB_PASSWORD=hunter2",
+            "TOMCAT_PASSWORD=hunter2",
+            "CATALINA_DB_PASSWORD=hunter2",
             "CATALINA_BASE=/srv",
             "JAVA_OPTS=-Xmx1g -Dapp.key=hunter2 hunter2",
             "JAVA_TOOL_OPTIONS=-javaagent:/a.jar=hunter2",
         ],
-        "Cmd": ["sh", "-c", "java -Dp=hunter2 Main"],
+        "Cmd": ["hunter2", "-c", "/opt/java -Dp=hunter2 Main"],
         "Entrypoint": ["/entry.sh"],
         "Labels": {"token": SECRET},
     },
@@ -54,15 +63,20 @@ def test_of_what_an_engine_says_no_value_is_shown_that_may_be_a_secret() -> None
     assert found["State"]["ExitCode"] == 137 and found["State"]["OOMKilled"] is True
     assert found["Config"]["Env"] == [
         "DB_PASSWORD=***",
+        "TOMCAT_PASSWORD=***",
+        "CATALINA_DB_PASSWORD=***",
         "CATALINA_BASE=/srv",
         "JAVA_OPTS=-Xmx1g -Dapp.key=*** ***",
         "JAVA_TOOL_OPTIONS=-javaagent:/a.jar=***",
     ]
-    assert found["Config"]["Cmd"] == ["sh", "-c", "***"]
-    assert found["Args"] == ["-Dapp.password=***", "-Xmx1g", "***", "***", "run"]
+    # Behind an entrypoint the first word is an argument.
+    assert found["Config"]["Cmd"] == ["***", "-c", "***"]
+    assert found["Args"] == ["***", "-Xmx1g -Dapp.password=*** ***", "-Xmx1g", "***", "***", "run"]
     assert found["Config"]["Entrypoint"] == ["/entry.sh"]
     assert found["HostConfig"]["Memory"] == 7
     assert shown({})["Config"]["Cmd"] == []
+    assert shown({"Config": {"Cmd": ["catalina.sh", "run"]}})["Config"]["Cmd"] == ["catalina.sh", "run"]
+    assert shown({"Config": {"Cmd": ["/srv/start", "it"]}})["Config"]["Cmd"] == ["/srv/start", "***"]
 
 
 @here
