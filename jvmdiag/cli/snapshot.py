@@ -66,7 +66,8 @@ def command(
     One folder with one manifest, a page to look at and a summary to paste. What fails is told, and stops nothing else.
     """
     from jvmdiag.cli.progress import progress_of
-    from jvmdiag.collect.snapshot import SnapshotRequest, take_snapshot
+    from jvmdiag.collect.snapshot import take_snapshot
+    from jvmdiag.collect.snapshot_request import SnapshotRequest
     from jvmdiag.errors import BadRequest
     from jvmdiag.report.snapshot import PAGES, snapshot_document, snapshot_summary, snapshot_text
     from jvmdiag.snapshot.item import Risk

@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from jvmdiag.collect.snapshot import Pages
+from jvmdiag.collect.snapshot_request import Pages
 from jvmdiag.report.json import document
 from jvmdiag.report.snapshot_html import page
 from jvmdiag.report.snapshot_md import summary
 from jvmdiag.report.snapshot_rows import deadlock_line, missing, taken_line, verdict_rows
 
 if TYPE_CHECKING:
-    from jvmdiag.collect.snapshot import SnapshotTaken
+    from jvmdiag.collect.snapshot_request import SnapshotTaken
 
 PAGES = Pages(page, summary, lambda metrics: document("metrics", **vars(metrics)) + "\n")
 _LEFT_OUT = ("schema", "commands", "tool")

@@ -13,7 +13,9 @@ import pytest
 from jvmdiag.attach.rung import THREAD_PRINT, Speaker
 from jvmdiag.collect.job import Job, Journal, Progress, now
 from jvmdiag.collect.price import NO_TERMS
-from jvmdiag.collect.snapshot import Pages, SnapshotRequest, _run_through, _Snapshot
+from jvmdiag.collect.snapshot import run_through
+from jvmdiag.collect.snapshot_making import Making
+from jvmdiag.collect.snapshot_request import Order, Pages, SnapshotRequest
 from jvmdiag.collect.snapshot_run import Run, where
 from jvmdiag.collect.snapshot_still import StillRun
 from jvmdiag.collect.snapshot_taking import Made
@@ -228,15 +230,9 @@ def test_an_interruption_while_the_pages_are_written_leaves_a_whole_folder(tmp_p
     run.take(made(lambda: Taken(b"text")))
     pages: Iterator[Callable[[], object]] = iter([raising(KeyboardInterrupt()), lambda: "page"])
     warned: list[str] = []
-    snapshot = _Snapshot(
-        run.job,
-        SnapshotRequest(),
-        Journal(),
-        Progress(warn=warned.append),
-        Pages(lambda *_: "page", lambda *_: str(next(pages)()), lambda _: ""),
-        run,
-        now(),
-    )
+    made_by = Pages(lambda *_: "page", lambda *_: str(next(pages)()), lambda _: "")
+    progress = Progress(warn=warned.append)
+    snapshot = Making(Order(run.job, SnapshotRequest(), Journal(), progress, made_by, now()), run)
     with pytest.raises(KeyboardInterrupt):
         snapshot.finish()
     snapshot.stop()
@@ -247,16 +243,15 @@ def test_an_interruption_while_the_pages_are_written_leaves_a_whole_folder(tmp_p
     assert "without its archive" in warned[1]
 
 
-def of_still(tmp_path: Path, pages: Pages, warned: list[str]) -> _Snapshot:
+def of_still(tmp_path: Path, pages: Pages, warned: list[str]) -> Making:
     """Of a container that has ended, on an engine that answers nothing."""
     place = in_a_container(the_jvm_of("tomcat-inside")).place
     assert isinstance(place, ContainerPlace)
     job = Job(DockerTarget("web"), output=tmp_path)
     progress = Progress(warn=warned.append)
     run = StillRun(job, Risk.LIGHT, progress, Folder(tmp_path, "snap"), time.monotonic())
-    return _Snapshot(
-        job, SnapshotRequest(), Journal(), progress, pages, run, now(), standing="it ended", place=place
-    )
+    order = Order(job, SnapshotRequest(), Journal(), progress, pages, now())
+    return Making(order, run, standing="it ended", place=place)
 
 
 def test_of_one_that_has_ended_it_is_whole_too_where_it_is_interrupted_at_its_end(tmp_path: Path) -> None:
@@ -266,7 +261,7 @@ def test_of_one_that_has_ended_it_is_whole_too_where_it_is_interrupted_at_its_en
         tmp_path, Pages(lambda *_: "page", lambda *_: str(next(pages)()), lambda _: ""), warned
     )
     with pytest.raises(KeyboardInterrupt):
-        _run_through(lambda _: snapshot)
+        run_through(lambda _: snapshot)
     assert verify_file(tmp_path / "snap").ok and verify_file(tmp_path / "snap.tar.gz").ok
     assert str(tmp_path / "snap") in warned[0]
 
@@ -274,11 +269,11 @@ def test_of_one_that_has_ended_it_is_whole_too_where_it_is_interrupted_at_its_en
 def test_what_does_not_close_well_costs_nothing_of_one_that_has_ended(tmp_path: Path) -> None:
     snapshot = of_still(tmp_path, Pages(lambda *_: "page", lambda *_: "page", lambda _: ""), [])
 
-    def begun(stack: ExitStack) -> _Snapshot:
+    def begun(stack: ExitStack) -> Making:
         stack.callback(raising(ConnectionLost("the line broke")))
         return snapshot
 
-    taken = _run_through(begun)
+    taken = run_through(begun)
     assert taken.folder == tmp_path / "snap" and taken.bundle.notes == ("the line broke",)
 
 
@@ -304,7 +299,7 @@ def test_an_encrypted_one_that_is_interrupted_is_an_archive_and_nothing_else(tmp
     pages = Pages(lambda *_: "page", lambda *_: "page", lambda _: "")
     progress = Progress(warn=warned.append)
     job = replace(run.job, seal=Seal((recipient,)))
-    snapshot = _Snapshot(job, SnapshotRequest(), Journal(), progress, pages, run, now())
+    snapshot = Making(Order(job, SnapshotRequest(), Journal(), progress, pages, now()), run)
     run.plan((made(lambda: Taken(b""), "two"),))
     snapshot.stop()
     names = ["snap.tar.gz.age", "snap.tar.gz.age.manifest.json"]
