@@ -167,6 +167,7 @@ def test_a_stream_that_is_cut_is_continued_at_the_same_byte(
     assert left_behind(container, before) == []
 
 
+@pytest.mark.long
 def test_a_stream_that_is_cut_again_and_again(run_container: RunContainer, tmp_path: Path) -> None:
     container = run_big(run_container)
     before, out = snapshot(container), tmp_path / "out"

@@ -155,7 +155,7 @@ def fell(sets: Sets) -> bool:
 
 @pytest.mark.parametrize(
     ("past_s", "fast_s", "date_format"),
-    cases((300, 10, "yyyy-MM-dd"), long=[(0, 55, "yyyy-MM-dd HH-mm")]),
+    cases(long=[(300, 15, "yyyy-MM-dd"), (0, 55, "yyyy-MM-dd HH-mm")]),
     ids=["prepared past", "rotated"],
 )
 def test_requests_fall_where_a_page_becomes_slow_and_not_where_lines_come_in_bursts(

@@ -103,7 +103,7 @@ def test_a_jvm_that_swaps_is_what_the_kernel_says_elsewhere(
     # What came before the first look and behind the second is in the kernel's alone.
     came, went = ((b - a) * page for a, b in zip(first, last, strict=True))
     ours_in, ours_out = (shown.one(name) * shown.seconds for name in ("swap.in", "swap.out"))
-    assert ours_in <= came and ours_out <= went
+    assert round(ours_in) <= came and round(ours_out) <= went
     checked("swap.in", ours_in, came, by="/proc/vmstat by hand", rel=0.7)
     checked("swap.out", ours_out, went, by="/proc/vmstat by hand", rel=0.7)
     checked("swap.total", shown.one("swap.total"), now.swap, by="sysinfo(2)")

@@ -24,7 +24,6 @@ from tests.real.jvmdiag import Running, argv, environment, final_names, jvmdiag
 from tests.real.piping import SLACK_S, all_pids, readers, the_reader, until
 from tests.real.terminal import read_until
 
-JVMS = ("jvm11", "jvm17", "jvm21", "jvm25")
 LIMIT = {"mem_limit": "420m", "memswap_limit": "420m"}
 FULL = load("--megabytes", "180", java=("-Xmx260m", "-XX:+UseSerialGC"))
 BIG = load("--megabytes", "300", java=("-Xmx900m",))

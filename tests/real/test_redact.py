@@ -79,7 +79,7 @@ def redacted_raw(plain: Path, *options: str, home: Path) -> bytes:
     return raw
 
 
-@pytest.mark.parametrize("image", cases("jvm11", "jvm25", long=("jvm17", "jvm21")))
+@pytest.mark.parametrize("image", cases("jvm25", long=("jvm11", "jvm17", "jvm21")))
 def test_each_secret_goes_by_the_rules_that_say_so(
     run_container: RunContainer, image: str, tmp_path: Path
 ) -> None:

@@ -30,7 +30,7 @@ from tests.real.soak import (
     summary,
 )
 
-RUNS = 6
+RUNS = 4
 
 
 def test_a_sample_of_the_soak(

@@ -167,6 +167,7 @@ def test_the_advice_of_a_sweep_brings_the_dump_home(
     assert sweep(tmp_path).out == "no run left a record\n"
 
 
+@pytest.mark.long
 def test_the_parts_of_a_jvm_that_was_killed_go_with_the_dump(
     run_container: RunContainer, tmp_path: Path
 ) -> None:
