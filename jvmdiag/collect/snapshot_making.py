@@ -13,7 +13,8 @@ from jvmdiag.collect.keep import Origin, artifact, write_account
 from jvmdiag.collect.snapshot_more import fetch_found, not_fetched, not_yet, take_heap
 from jvmdiag.collect.snapshot_request import SUMMARY, Order, SnapshotTaken
 from jvmdiag.collect.snapshot_run import Run, where
-from jvmdiag.collect.snapshot_still import StillRun, StillTimeline, seen_from_outside
+from jvmdiag.collect.snapshot_still import StillTimeline, seen_from_outside
+from jvmdiag.collect.snapshot_taking import Taking
 from jvmdiag.collect.snapshot_timeline import Timeline
 from jvmdiag.errors import JvmdiagError, RoomError
 from jvmdiag.hosts.place import ContainerPlace
@@ -33,7 +34,7 @@ class Making:
     """A snapshot that is being made: `run` holds what was taken so far."""
 
     order: Order
-    run: Run | StillRun
+    run: Taking
     digest: Digest = field(default_factory=Digest)
     standing: str = ""
     """Why nothing of it can be asked or executed; empty where it can."""
@@ -45,7 +46,7 @@ class Making:
     @cached_property
     def timeline(self) -> Timeline | StillTimeline:
         request, logs_bytes = self.order.request, int(self.order.request.logs_mb * 1e6)
-        if isinstance(self.run, StillRun):
+        if not isinstance(self.run, Run):
             assert self.place
             return StillTimeline(self.run, self.place, self.standing, logs_bytes, request.redact)
         return Timeline(
@@ -181,16 +182,16 @@ def of_still(order: Order, place: ContainerPlace, why: JvmdiagError) -> Making:
     clock = time.monotonic()
     scene = seen_from_outside(place, order.job)
     ended = place.engine.how_it_ended(place.facts.id)
-    run: Run | StillRun
-    if scene:
-        run = _run(order, scene, clock)
-    else:
-        run = StillRun(order.job, order.request.risk, order.progress, _folder(order), clock)
+    run = (
+        _run(order, scene, clock)
+        if scene
+        else Taking(order.job, order.request.risk, order.progress, _folder(order), clock)
+    )
     standing = f"{why.what} ({ended}): {why.why}" if ended else str(why)
     return Making(order, run, standing=standing, place=place)
 
 
 def _run(order: Order, scene: Scene, clock: float) -> Run:
-    request = order.request
-    at = where(order.job, scene, redact=request.redact)
-    return Run(order.job, request.risk, request.terms, order.progress, at, _folder(order), clock)
+    at = where(order.job, scene, redact=order.request.redact)
+    folder = _folder(order)
+    return Run(order.job, order.request.risk, order.progress, folder, clock, terms=order.request.terms, at=at)

@@ -12,7 +12,7 @@ from jvmdiag.collect.heap import take_heap_dump_at
 from jvmdiag.collect.heap_request import HeapDumpRequest, HeapDumpTaken
 from jvmdiag.collect.job import Job, Journal, Progress
 from jvmdiag.collect.snapshot_run import Run
-from jvmdiag.collect.snapshot_still import StillRun
+from jvmdiag.collect.snapshot_taking import Taking
 from jvmdiag.errors import Declined, DumpIncomplete, JvmdiagError, PriceError
 from jvmdiag.model import Artifact, LeftBehind
 from jvmdiag.snapshot.found import Found
@@ -39,7 +39,7 @@ def not_fetched(found: tuple[Found, ...]) -> Iterator[BundledItem]:
 
 
 def fetch_found(
-    run: Run | StillRun, job: Job, found: tuple[Found, ...], journal: Journal, progress: Progress
+    run: Taking, job: Job, found: tuple[Found, ...], journal: Journal, progress: Progress
 ) -> None:
     """Bring each file here, as `jvmdiag fetch` does. Raises KeyboardInterrupt alone."""
     taken: set[str] = set()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from jvmdiag.attach.rung import THREAD_PRINT, Reach, Scene, Speaker, attach_obstacle, reach_of
 from jvmdiag.capture.choose import with_speaker
-from jvmdiag.collect.job import Job, Progress
+from jvmdiag.collect.job import Job
 from jvmdiag.collect.price import Terms, agree, remember
 from jvmdiag.collect.scene import how_it_ended
 from jvmdiag.collect.snapshot_taking import Taking, why_of
@@ -27,8 +27,8 @@ from jvmdiag.impact.preflight import Intent
 from jvmdiag.jvm.thread_names import ThreadNames
 from jvmdiag.model import Forecast
 from jvmdiag.snapshot.asked import Threads
-from jvmdiag.snapshot.item import At, Item, Risk, Taken
-from jvmdiag.transfer.bundle import FAILED, BundledItem, Folder
+from jvmdiag.snapshot.item import At, Item, Taken
+from jvmdiag.transfer.bundle import FAILED
 
 _GONE = (ConnectionLost, EngineUnreachable, NoSuchTarget, TargetNotRunning)
 
@@ -46,20 +46,9 @@ def where(job: Job, scene: Scene, *, redact: bool) -> At:
 class Run(Taking):
     """The items of a JVM. `mute` says why it is not asked any more; it is empty at first."""
 
-    job: Job
-    risk: Risk
-    terms: Terms
-    progress: Progress
-    at: At
-    folder: Folder
-    began_at_s: float
-    entries: list[BundledItem] = field(default_factory=list)
-    waiting: list[Item] = field(default_factory=list)
+    terms: Terms = field(kw_only=True)
+    at: At = field(kw_only=True)
     mute: str = ""
-    gone: str = ""
-    method: str = ""
-    method_detail: str = ""
-    notes: list[str] = field(default_factory=list)
 
     def _reason_not_to(self, item: Item) -> str:
         if why := super()._reason_not_to(item):

@@ -13,16 +13,16 @@ from functools import partial
 
 from jvmdiag.attach.rung import Scene
 from jvmdiag.collect.archived import archived, packed_in
-from jvmdiag.collect.job import Job, Progress
+from jvmdiag.collect.job import Job
 from jvmdiag.collect.snapshot_taking import Made, Taking
 from jvmdiag.errors import JvmdiagError, NoSuchFile
 from jvmdiag.hosts.place import ContainerPlace, ViewKind
 from jvmdiag.jvm.discovery import look_closely
 from jvmdiag.snapshot.found import APACHE_DIRECTORIES, Found, Kind, Lying, found_text, kind_of
 from jvmdiag.snapshot.inspected import INSPECT, inspected
-from jvmdiag.snapshot.item import Item, NotTaken, Risk, Taken
+from jvmdiag.snapshot.item import NotTaken, Risk, Taken
 from jvmdiag.snapshot.logs import container_log_of, end_of, end_of_log, named_logs
-from jvmdiag.transfer.bundle import FAILED, BundledItem, Folder
+from jvmdiag.transfer.bundle import FAILED, BundledItem
 
 _BOUND_S = 20.0
 # Each is asked for by itself.
@@ -45,27 +45,10 @@ def seen_from_outside(place: ContainerPlace, job: Job) -> Scene | None:
 
 
 @dataclass
-class StillRun(Taking):
-    """Items of a container, without its JVM. See Taking."""
-
-    job: Job
-    risk: Risk
-    progress: Progress
-    folder: Folder
-    began_at_s: float
-    entries: list[BundledItem] = field(default_factory=list)
-    waiting: list[Item] = field(default_factory=list)
-    gone: str = ""
-    method: str = ""
-    method_detail: str = ""
-    notes: list[str] = field(default_factory=list)
-
-
-@dataclass
 class StillTimeline:
     """Runs through all items that the engine of `place` can answer; `why` is why the JVM cannot."""
 
-    run: StillRun
+    run: Taking
     place: ContainerPlace
     why: str
     logs_bytes: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from jvmdiag.collect.job import Job, Progress
 from jvmdiag.errors import AttachRefused, Declined, JvmdiagError, NoImage, PriceError
@@ -25,6 +25,7 @@ class Made(Item):
         return self.how()
 
 
+@dataclass
 class Taking:
     """Takes items into `folder` and keeps `entries`, one for each. `waiting` are those whose turn has not come.
 
@@ -36,12 +37,12 @@ class Taking:
     progress: Progress
     folder: Folder
     began_at_s: float
-    entries: list[BundledItem]
-    waiting: list[Item]
-    gone: str
-    method: str
-    method_detail: str
-    notes: list[str]
+    entries: list[BundledItem] = field(default_factory=list)
+    waiting: list[Item] = field(default_factory=list)
+    gone: str = ""
+    method: str = ""
+    method_detail: str = ""
+    notes: list[str] = field(default_factory=list)
 
     def plan(self, items: Iterable[Item]) -> None:
         self.waiting += items

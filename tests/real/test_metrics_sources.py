@@ -162,7 +162,6 @@ def test_tcps_own_counters_are_those_of_nstat(run_container: RunContainer, tmp_p
     port, pid = published_port(container), pid_of(container)
     os.kill(pid, signal.SIGSTOP)
     try:
-        first = counted()
         command = [
             sys.executable,
             "-m",
@@ -170,13 +169,18 @@ def test_tcps_own_counters_are_those_of_nstat(run_container: RunContainer, tmp_p
             "metrics",
             str(container.name),
             "--interval",
-            "4",
+            "3",
+            "--count",
+            "2",
             "--json",
         ]
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, text=True, env={**os.environ, "HOME": str(tmp_path)}
         ) as asked:
-            time.sleep(1.5)
+            assert asked.stdout
+            # The second set begins where the first one ends.
+            assert asked.stdout.readline()
+            first = counted()
             with ExitStack() as stack:
                 _disturb(container, port, stack)
                 said = asked.communicate(timeout=60)[0]

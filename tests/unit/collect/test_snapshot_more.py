@@ -11,7 +11,7 @@ import pytest
 
 from jvmdiag.collect.job import Job, Journal, Progress
 from jvmdiag.collect.snapshot_more import fetch_found
-from jvmdiag.collect.snapshot_still import StillRun
+from jvmdiag.collect.snapshot_taking import Taking
 from jvmdiag.snapshot.found import Found, Kind
 from jvmdiag.snapshot.item import Risk
 from jvmdiag.target import LocalTarget
@@ -23,8 +23,8 @@ from tests import hprof_bytes as make
 CUT = make.small_dump()[:-5]
 
 
-def fetched(job: Job, folder: Folder, there: Path) -> StillRun:
-    run = StillRun(job, Risk.LIGHT, Progress(), folder, time.monotonic())
+def fetched(job: Job, folder: Folder, there: Path) -> Taking:
+    run = Taking(job, Risk.LIGHT, Progress(), folder, time.monotonic())
     there.parent.mkdir(parents=True, exist_ok=True)
     there.write_bytes(CUT)
     fetch_found(run, job, (Found(Kind.HEAP_DUMP, str(there), len(CUT), 0.0),), Journal(), Progress())

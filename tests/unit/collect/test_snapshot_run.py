@@ -17,8 +17,7 @@ from jvmdiag.collect.snapshot import run_through
 from jvmdiag.collect.snapshot_making import Making
 from jvmdiag.collect.snapshot_request import Order, Pages, SnapshotRequest
 from jvmdiag.collect.snapshot_run import Run, where
-from jvmdiag.collect.snapshot_still import StillRun
-from jvmdiag.collect.snapshot_taking import Made
+from jvmdiag.collect.snapshot_taking import Made, Taking
 from jvmdiag.collect.snapshot_timeline import without_thread_names
 from jvmdiag.errors import (
     AttachRefused,
@@ -88,7 +87,7 @@ def a_run(
 ) -> Run:
     job = Job(DockerTarget("web"), output=tmp_path)
     at = where(job, on_a_machine(the_jvm_of("tomcat-inside")), redact=redact)
-    run = Run(job, risk, NO_TERMS, Progress(), at, Folder(tmp_path, "snap"), time.monotonic())
+    run = Run(job, risk, Progress(), Folder(tmp_path, "snap"), time.monotonic(), terms=NO_TERMS, at=at)
     at.speaker = speaker
     if speaker:
         run.spoken(speaker)
@@ -249,7 +248,7 @@ def of_still(tmp_path: Path, pages: Pages, warned: list[str]) -> Making:
     assert isinstance(place, ContainerPlace)
     job = Job(DockerTarget("web"), output=tmp_path)
     progress = Progress(warn=warned.append)
-    run = StillRun(job, Risk.LIGHT, progress, Folder(tmp_path, "snap"), time.monotonic())
+    run = Taking(job, Risk.LIGHT, progress, Folder(tmp_path, "snap"), time.monotonic())
     order = Order(job, SnapshotRequest(), Journal(), progress, pages, now())
     return Making(order, run, standing="it ended", place=place)
 
