@@ -112,7 +112,8 @@ def test_a_jvm_that_collects_all_the_time_is_never_said_to_be_exact_when_it_is_n
     java = (f"-XX:+Use{collector}GC", "-Xmx400m", "-Xlog:safepoint=info:stdout")
     container = run_container(image, command=load("--megabytes", "96", "--churn", java=java))
     seen = {True: 0, False: 0}
-    for _ in range(8):
+    # Where no collection ever fell in, nothing was shown.
+    while seen[False] == 0 or sum(seen.values()) < 4:
         pause, logged = taken_by(container, tmp_path, "histogram")
         seen[pause["exact"]] += 1
         ours = own("histogram", logged)
@@ -120,5 +121,3 @@ def test_a_jvm_that_collects_all_the_time_is_never_said_to_be_exact_when_it_is_n
             assert pause["seconds"] == pytest.approx(ours, rel=0.01, abs=0.0001)
         else:
             assert pause["seconds"] >= ours * 0.99 - 0.0001
-    # Where no collection ever fell in, nothing was shown.
-    assert seen[False] > 0
