@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISCHR
 from typing import Any
 
 import docker
@@ -189,8 +190,26 @@ def snapshot(container: Container) -> Snapshot:
 
 
 def changes_of(container: Container) -> frozenset[str]:
-    """What was made or removed in its own layer, also where it has ended."""
+    """What was made or removed in its own layer, also where it has ended. Needs root."""
+    container.reload()
+    driver = container.attrs.get("GraphDriver") or {}
+    upper = (driver.get("Data") or {}).get("UpperDir")
+    if driver.get("Name") == "overlay2" and upper and Path(upper).is_dir():
+        return frozenset(f"diff /{path}" for path in _changes(Path(upper), driver["Data"]["LowerDir"]))
     return frozenset(f"diff {entry['Path']}" for entry in container.diff() or [] if entry["Kind"] != 0)
+
+
+def _changes(upper: Path, lower: str) -> Iterator[Path]:
+    """What the engine's own diff says of an overlay, without its walk through all of the image: half a second each."""
+    below = [Path(layer) for layer in lower.split(":")]
+    for folder, folders, files in os.walk(upper):
+        for name in (*folders, *files):
+            entry = Path(folder, name)
+            path, stat = entry.relative_to(upper), entry.lstat()
+            # A device of this number is how an overlay says that what lies below is removed.
+            removed = S_ISCHR(stat.st_mode) and stat.st_rdev == 0
+            if removed or not any(os.path.lexists(layer / path) for layer in below):
+                yield path
 
 
 def other_containers(container: Container) -> frozenset[str]:

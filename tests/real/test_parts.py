@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from docker.models.containers import Container
 
-from tests.real.containers import SshHost, http_get, left_behind, snapshot
+from tests.real.containers import SshHost, changes_of, http_get, left_behind, snapshot
 from tests.real.fixtures import RunContainer
 from tests.real.images import Images, load
 
@@ -148,3 +148,15 @@ def test_the_ssh_host_lets_its_users_in_as_far_as_each_may(name: str, request: p
     assert ssh(host, "plain", "sudo -n id -u").returncode != 0
     assert ssh(host, "plain", "pgrep -u tomcat -c java").stdout == "1\n"
     assert (ssh(host, "ops", "command -v jcmd").returncode == 0) == (name == "ssh_jdk")
+
+
+def test_what_changed_in_a_container_is_what_its_engine_says(run_container: RunContainer) -> None:
+    container = run_container("jvm17")
+    change = (
+        "mkdir -p /srv/new/deep && touch '/srv/new/deep/a b' /tmp/made && echo >>/etc/passwd && rm /etc/group"
+    )
+    assert run(container, "sh", "-c", change, user="0:0") == (0, "")
+    container.kill()
+    told = {f"diff {entry['Path']}" for entry in container.diff() if entry["Kind"] != 0}
+    assert changes_of(container) == told >= {"diff /srv/new/deep/a b", "diff /etc/group"}
+    assert "diff /etc/passwd" not in told
