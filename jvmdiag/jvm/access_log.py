@@ -25,10 +25,18 @@ _LINE = re.compile(
     re.MULTILINE,
 )
 _MONTHS = {
-    name: number
-    for number, name in enumerate(
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], 1
-    )
+    b"Jan": 1,
+    b"Feb": 2,
+    b"Mar": 3,
+    b"Apr": 4,
+    b"May": 5,
+    b"Jun": 6,
+    b"Jul": 7,
+    b"Aug": 8,
+    b"Sep": 9,
+    b"Oct": 10,
+    b"Nov": 11,
+    b"Dec": 12,
 }
 _FD = re.compile(r"^(\d+) (\d+) -> (/.*)$", re.MULTILINE)
 # An archive of classes may be called like this as well.
@@ -108,7 +116,7 @@ def _unix_second(stamp: bytes) -> int | None:
     """None for the 31st of February: what a client sends may stand in a log too."""
     text = stamp.decode()
     try:
-        day = f"{text[7:11]}-{_MONTHS[text[3:6]]:02}-{text[:2]}"
+        day = f"{text[7:11]}-{_MONTHS[stamp[3:6]]:02}-{text[:2]}"
         # strptime takes seven times as long, for each second of the log.
         return int(datetime.fromisoformat(f"{day}T{text[12:20]}{text[21:24]}:{text[24:]}").timestamp())
     except (KeyError, ValueError):
