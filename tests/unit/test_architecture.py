@@ -126,23 +126,24 @@ def room_of(path: str) -> str:
 
 
 @cache
-def modules() -> tuple[tuple[str, ast.Module], ...]:
+def modules() -> tuple[tuple[str, tuple[ast.AST, ...]], ...]:
+    """Of each its path, and every node of its tree: to walk one takes as long as to parse it."""
     package = ROOT / "jvmdiag"
     return tuple(
-        (path.relative_to(package).as_posix(), ast.parse(path.read_text(encoding="utf-8")))
+        (path.relative_to(package).as_posix(), tuple(ast.walk(ast.parse(path.read_text(encoding="utf-8")))))
         for path in sorted(package.rglob("*.py"))
     )
 
 
-def imports_of(module: str, tree: ast.Module) -> Iterator[Import]:
+def imports_of(module: str, nodes: tuple[ast.AST, ...]) -> Iterator[Import]:
     guarded = {
         id(inner)
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
         for statement in node.body
         for inner in ast.walk(statement)
     }
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -160,7 +161,7 @@ def _imported(package: str, name: str) -> str:
 
 @cache
 def imports() -> tuple[Import, ...]:
-    return tuple(one for module, tree in modules() for one in imports_of(module, tree))
+    return tuple(one for module, nodes in modules() for one in imports_of(module, nodes))
 
 
 def test_every_room_has_its_arrows_written_down() -> None:
@@ -225,8 +226,8 @@ def test_foreign_packages_are_imported_where_they_belong_only() -> None:
 def test_only_the_command_line_prints() -> None:
     printing = {
         module
-        for module, tree in modules()
-        for node in ast.walk(tree)
+        for module, nodes in modules()
+        for node in nodes
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     }
     assert {room_of(module) for module in printing} == {"cli"}
