@@ -13,7 +13,7 @@ from jvmdiag.errors import DumpIncomplete, NoSuchFile, TransferCut
 from jvmdiag.model import Completed
 
 # A JVM of 22 and later closes its parts before it opens the file again to merge them: one look is none.
-_LOOKS, _LOOK_S = 3, 0.4
+_LOOKS = 3
 _COMES_WITHIN_S = 30.0
 # 3.5 s a GB by Debian's sha256sum.
 _SUM_TIMEOUT_S = 1800.0
@@ -73,10 +73,11 @@ def read_on(
 
 @dataclass(frozen=True)
 class FarFile:
-    """`path` is that in the JVM's own mount namespace."""
+    """`path` is that in the JVM's own mount namespace. Who waits for it looks every `look_s`."""
 
     reach: Reach
     path: str
+    look_s: float = 0.4
 
     @property
     def is_guarded(self) -> bool:
@@ -95,7 +96,7 @@ class FarFile:
             if state.startswith("size") and same >= (_LOOKS if self.reach.pid else 1):
                 return int(state.split()[1])
             self._require_hope(state, time.monotonic() - started, timeout_s)
-            time.sleep(_LOOK_S)
+            time.sleep(self.look_s)
 
     def _require_hope(self, state: str, spent_s: float, timeout_s: float) -> None:
         """Raises where waiting on will not help, or has been long enough."""

@@ -10,14 +10,14 @@ import contextlib
 import shlex
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
 from jvmdiag.attach.rung import Reach, Speaker
 from jvmdiag.capture.far_file import FarFile
 from jvmdiag.capture.heap_command import JvmSays, heap_dump_line, parse_created
-from jvmdiag.capture.patience import Patience
+from jvmdiag.capture.patience import PAUSES_S, Patience
 from jvmdiag.capture.reclaim import Reclaim
 from jvmdiag.errors import (
     AttachRefused,
@@ -59,7 +59,7 @@ done
 """
 _WATCH_S = 0.2
 _JOIN_S = 5.0
-_PAUSES_S = (0.0, 0.2, 1.0)
+_DISCARDS = 3
 RETRY_S = 120.0
 
 
@@ -72,7 +72,7 @@ class HeapDump:
     """One heap dump under way. Iterate `chunks()` to its end, then ask `says()`; `discard()` removes the file.
 
     `reopen` gives the way to the target anew when the connection is lost; it raises when it cannot, and is asked again
-    for `retry_s` without a byte, which `tell` hears of.
+    for `retry_s` without a byte, `pauses_s` apart, which `tell` hears of.
     `told` is told, by another thread, what the JVM said of a dump that it has written. `written` is told, by a third,
     how many bytes stand in parts beside the file while they grow, and 0 when that is over; only a JVM of 22 and later
     makes any.
@@ -87,6 +87,7 @@ class HeapDump:
         timeout_s: float,
         reopen: Callable[[], Reach],
         retry_s: float = RETRY_S,
+        pauses_s: Sequence[float] = PAUSES_S,
         tell: Callable[[str], None] = lambda _line: None,
         told: Callable[[JvmSays], None] = lambda _says: None,
         written: Callable[[int], None] | None = None,
@@ -100,7 +101,8 @@ class HeapDump:
         self._line = heap_dump_line(path, live=live)
         self._timeout_s = timeout_s
         self._reopen = reopen
-        self._patience = Patience(retry_s, tell)
+        self._patience = Patience(retry_s, tell, pauses_s)
+        self._pauses_s = pauses_s
         self._reclaim = Reclaim(path, tell)
         self._told = told
         self._written = written
@@ -308,7 +310,7 @@ class HeapDump:
             return None
         if self._may_come:
             return self.kept()
-        for pause_s in _PAUSES_S:
+        for pause_s in (0.0, *self._pauses_s)[:_DISCARDS]:
             time.sleep(pause_s)
             if self._remove(self._reopen):
                 return None

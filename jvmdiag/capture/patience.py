@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from jvmdiag.errors import (
@@ -19,7 +19,8 @@ from jvmdiag.errors import (
 )
 
 T = TypeVar("T")
-_PAUSES_S = (0.2, 1.0, 3.0, 10.0)
+PAUSES_S = (0.2, 1.0, 3.0, 10.0)
+"""Before the first try that follows on a failure, the second, and so on."""
 MAY_PASS = (
     ConnectionLost,
     ConnectionRefused,
@@ -40,9 +41,15 @@ class Patience:
     `tell` hears what is tried again, and in how many seconds.
     """
 
-    def __init__(self, most_s: float, tell: Callable[[str], None] = lambda _line: None) -> None:
+    def __init__(
+        self,
+        most_s: float,
+        tell: Callable[[str], None] = lambda _line: None,
+        pauses_s: Sequence[float] = PAUSES_S,
+    ) -> None:
         self._most_s = most_s
         self._tell = tell
+        self._pauses_s = pauses_s
         self.moved()
 
     def moved(self) -> None:
@@ -53,7 +60,7 @@ class Patience:
         """Until the next try. Raises `error` where that would come too late, or trying again is of no use."""
         if self._since_s is None:
             self._since_s = time.monotonic()
-        pause_s = _PAUSES_S[min(self._tries, len(_PAUSES_S) - 1)]
+        pause_s = self._pauses_s[min(self._tries, len(self._pauses_s) - 1)]
         spent_s = time.monotonic() - self._since_s
         if not isinstance(error, MAY_PASS) or spent_s + pause_s > self._most_s:
             raise error

@@ -14,6 +14,7 @@ from jvmdiag.model import Owner, StreamEnd
 
 STALL_S = 10
 """For how long a JVM may stand still because nobody takes its bytes."""
+_LOOKS_PER_S = 10
 _READY = b"ready\n"
 _NO_FIFO, _STALLED = 65, 75
 # Of silence; a JVM that is asked for --live collects first, and one that others ask answers them first.
@@ -49,7 +50,8 @@ class Pipe:
         self._where = f"{directory}/{name}"
         self._spool = spool
         self._answered = False
-        argv = ["sh", "-c", script(), "sh", "copy", str(STALL_S), reach.path(directory), name, *made]
+        looks = str(STALL_S * _LOOKS_PER_S)
+        argv = ["sh", "-c", script(), "sh", "copy", looks, reach.path(directory), name, *made]
         self._stream = reach.host.stream(argv, user=user)
         self._thread = threading.Thread(target=self._fill, name=f"pipe {name}", daemon=True)
         try:

@@ -1,9 +1,9 @@
 # A FIFO that has its reader before its writer comes, and leaves no writer waiting whoever is killed.
-#   copy STALL_S DIRECTORY FIFO [MADE]...  copies FIFO to stdout; where MADE are named, DIRECTORY is made first, and they in it
+#   copy LOOKS DIRECTORY FIFO [MADE]...    copies FIFO to stdout; where MADE are named, DIRECTORY is made first, and they in it
 #   release DIRECTORY                      ends what is left of a copy that was killed
 # What comes first is the line "ready". A line "done" on stdin says that the writer has closed it: what is left is copied.
 # Anything else there, and its end, says that nobody listens any more.
-# Exit codes: 65 there can be no FIFO, 75 nothing was taken for STALL_S seconds, 137 the reader was killed or nobody listens.
+# Exit codes: 65 there can be no FIFO, 75 nothing was taken for LOOKS looks, ten a second, 137 the reader was killed or nobody listens.
 # Every child is waited for: PID 1 of the container may be a JVM, which reaps nobody.
 umask 077
 
@@ -62,7 +62,7 @@ widen() {
 } 2>/dev/null
 
 copy() {
-    patience=$(($1 * 10)) directory=$2 from=$3 stalled=''
+    patience=$1 directory=$2 from=$3 stalled=''
     shift 3
     name=${directory##*/} reader='' listener=''
     [ $# -eq 0 ] || mkdir "$directory" || exit 65

@@ -10,12 +10,13 @@ import contextlib
 import shlex
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Protocol
 
 from jvmdiag.attach.rung import Reach, Speaker
 from jvmdiag.capture.heap_command import JvmSays, heap_dump_line, parse_created
+from jvmdiag.capture.patience import PAUSES_S
 from jvmdiag.capture.pipe import Pipe, release
 from jvmdiag.capture.spool import Spool
 from jvmdiag.errors import (
@@ -31,7 +32,7 @@ from jvmdiag.model import LeftBehind, Owner
 _MAIN, _PART = "heap.hprof", "heap.hprof.p0"
 # HEAP_DUMP_END: its tag, and eight bytes of zero.
 _LAST_BYTES = 9
-_PAUSES_S = (0.2, 1.0, 3.0)
+_DISCARDS = 4
 # A JVM whose reader is gone answers within half a second.
 _ANSWER_S = 5.0
 _TELL_S = 0.2
@@ -63,7 +64,7 @@ class PipedDump:
 
     `directory` is made, for `user`, who is the JVM's own. With an `aside` the JVM is of 22 or later; `written` is told
     what of the dump came to be put aside, and 0 when that is over. `spool_bytes` are held in memory at most, twice
-    that with an `aside`.
+    that with an `aside`. `pauses_s` are between the tries to leave nothing there.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class PipedDump:
         spool_bytes: int,
         aside: Aside | None = None,
         written: Callable[[int], None] | None = None,
+        pauses_s: Sequence[float] = PAUSES_S,
     ) -> None:
         assert speaker.reach is not None
         self.path = directory
@@ -92,6 +94,7 @@ class PipedDump:
         self._spool_bytes = spool_bytes
         self._aside = aside
         self._written = written or (lambda _: None)
+        self._pauses_s = pauses_s
         self._pipes: list[Pipe] = []
         self._answer: bytes | None = None
         self._error: BaseException | None = None
@@ -217,10 +220,10 @@ class PipedDump:
         Where the connection is gone a new one is made for it. A JVM that was asked and has not begun finds no place
         to write to.
         """
-        for pause_s in (0.0, *_PAUSES_S):
+        for again, pause_s in enumerate((0.0, *self._pauses_s)[:_DISCARDS]):
             time.sleep(pause_s)
             with contextlib.suppress(JvmdiagError, TimeoutError):
-                if release(self._reach if pause_s == 0 else self._reopen(), self.path, self._user):
+                if release(self._reopen() if again else self._reach, self.path, self._user):
                     self._released = True
                     return None
         return self.kept()

@@ -16,7 +16,7 @@ from jvmdiag.jvm.perfdata import Counters, parse_perfdata
 from jvmdiag.model import Jvm, Pause
 
 _READ_TIMEOUT_S = 2.0
-_SETTLE_S, _SETTLES_WITHIN_S = 0.02, 1.0
+_SETTLE_S = 0.02
 # A clock here beside one of the JVM.
 _SLACK_S = 0.001
 _COLLECTORS = range(4)
@@ -105,13 +105,21 @@ class MeteredSpeaker(Speaker):
 
     Costs two reads of 32 KiB or some more, within a second or two. A JVM without readable counters is asked
     all the same; `pause` is None then. `read_ahead` takes the first reading before the question is put. `mark`
-    is called just before a question and just after its answer.
+    is called just before a question and just after its answer. Counters that stand still are read again for
+    `settles_within_s`: they may be written after the answer is here.
     """
 
-    def __init__(self, speaker: Speaker, jvm: Jvm, mark: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        speaker: Speaker,
+        jvm: Jvm,
+        mark: Callable[[], None] = lambda: None,
+        settles_within_s: float = 1.0,
+    ) -> None:
         self._speaker = speaker
         self._jvm = jvm
         self._mark = mark
+        self._settles_within_s = settles_within_s
         self.method, self.detail, self.notes = speaker.method, speaker.detail, speaker.notes
         self.reach: Reach | None = speaker.reach
         self.pause: Pause | None = None
@@ -141,8 +149,8 @@ class MeteredSpeaker(Speaker):
         return self.asked_at_s + self.asked_s
 
     def _settled(self, before: SafepointCounters) -> SafepointCounters | None:
-        """The counters once they have moved and stand still: they may be written after the answer is here."""
-        until = time.monotonic() + _SETTLES_WITHIN_S
+        """The counters once they have moved and stand still."""
+        until = time.monotonic() + self._settles_within_s
         last = self._read()
         while last is not None and time.monotonic() < until:
             time.sleep(_SETTLE_S)

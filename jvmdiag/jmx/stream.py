@@ -13,6 +13,7 @@ _NULL, _REFERENCE, _CLASS_DESC, _OBJECT, _STRING, _ARRAY, _CLASS = range(0x70, 0
 _BLOCK, _END_BLOCK, _RESET, _BLOCK_LONG, _EXCEPTION, _STRING_LONG, _PROXY, _ENUM = range(0x77, 0x7F)
 _FIRST_HANDLE = 0x7E0000
 _SC_WRITE_METHOD, _SC_SERIALIZABLE, _SC_EXTERNALIZABLE, _SC_BLOCK_DATA = 1, 2, 4, 8
+_SIZES = {form: struct.calcsize(form) for form in (">b", ">B", ">H", ">d", ">f", ">h", ">i", ">q", ">?")}
 _PRIMITIVES = {"B": ">b", "C": ">H", "D": ">d", "F": ">f", "I": ">i", "J": ">q", "S": ">h", "Z": ">?"}
 # A stack trace of a hundred frames is a few thousand steps, and nested a dozen deep.
 _MOST_STEPS = 20_000
@@ -68,8 +69,24 @@ class Reader:
         self.at += size
         return self._data[self.at - size : self.at]
 
+    def byte(self) -> int:
+        at = self.at
+        if at >= len(self._data):
+            raise BadStream("it is cut")
+        self.at = at + 1
+        return self._data[at]
+
     def number(self, form: str) -> int:
-        return int(struct.unpack(form, self.take(struct.calcsize(form)))[0])
+        return int(self._unpacked(form))
+
+    def _unpacked(self, form: str) -> int | float:
+        found: int | float
+        try:
+            (found,) = struct.unpack_from(form, self._data, self.at)
+        except struct.error:
+            raise BadStream("it is cut") from None
+        self.at += _SIZES[form]
+        return found
 
     def text(self, size_form: str = ">H") -> str:
         return decode_utf(self.take(self.number(size_form)))
@@ -89,7 +106,7 @@ class Reader:
             raise BadStream("it is nested deeper than an answer may be")
         self._depth += 1
         try:
-            return self._content(self.number(">B"))
+            return self._content(self.byte())
         finally:
             self._depth -= 1
 
@@ -99,7 +116,7 @@ class Reader:
         if tag == _REFERENCE:
             return self._known()
         if tag in (_BLOCK, _BLOCK_LONG):
-            return self.take(self.number(">B" if tag == _BLOCK else ">i"))
+            return self.take(self.byte() if tag == _BLOCK else self.number(">i"))
         if tag in (_STRING, _STRING_LONG):
             return self._new(self.text(">H" if tag == _STRING else ">q"))
         if tag in (_CLASS_DESC, _PROXY):
@@ -139,7 +156,7 @@ class Reader:
             described.name = self.text()
             self.take(8)
             self._handles.append(described)
-            described.flags = self.number(">B")
+            described.flags = self.byte()
             described.fields = tuple(self._field() for _ in range(self._count(">H", 3)))
         self._annotation()
         parent = self.value()
@@ -159,7 +176,7 @@ class Reader:
         return count
 
     def _field(self) -> tuple[str, str]:
-        kind, name = chr(self.number(">B")), self.text()
+        kind, name = chr(self.byte()), self.text()
         if kind in ("L", "["):
             if not isinstance(self.value(), str):
                 raise BadStream("it holds something else where the type of a field should be")
@@ -194,7 +211,7 @@ class Reader:
 
     def _items(self, kind: str) -> tuple[Value, ...]:
         if kind in _PRIMITIVES:
-            return (self.take(self._count(">i", 1) * struct.calcsize(_PRIMITIVES[kind])),)
+            return (self.take(self._count(">i", 1) * _SIZES[_PRIMITIVES[kind]]),)
         return tuple(self.value() for _ in range(self._count(">i", 1)))
 
     def _part(self, made: Instance, kind: ClassOf) -> None:
@@ -207,18 +224,15 @@ class Reader:
         if not kind.flags & _SC_SERIALIZABLE:
             return
         for form, name in kind.fields:
-            made.fields[name] = self._primitive(form) if form in _PRIMITIVES else self.value()
+            made.fields[name] = self._unpacked(_PRIMITIVES[form]) if form in _PRIMITIVES else self.value()
         if kind.flags & _SC_WRITE_METHOD:
             made.written[kind.name] = self._annotation()
-
-    def _primitive(self, kind: str) -> int | float:
-        form = _PRIMITIVES[kind]
-        found: int | float = struct.unpack(form, self.take(struct.calcsize(form)))[0]
-        return found
 
 
 def decode_utf(data: bytes) -> str:
     """Of Java's modified UTF-8: NUL in two bytes, and a character beyond 16 bits as two halves."""
+    if data.isascii():
+        return data.decode("ascii")
     try:
         halves = data.replace(b"\xc0\x80", b"\0").decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:

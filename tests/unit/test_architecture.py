@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -124,21 +125,25 @@ def room_of(path: str) -> str:
     return path.partition("/")[0].removesuffix(".py")
 
 
-def modules() -> Iterator[tuple[str, ast.Module]]:
+@cache
+def modules() -> tuple[tuple[str, tuple[ast.AST, ...]], ...]:
+    """Of each its path, and every node of its tree: to walk one takes as long as to parse it."""
     package = ROOT / "jvmdiag"
-    for path in sorted(package.rglob("*.py")):
-        yield path.relative_to(package).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+    return tuple(
+        (path.relative_to(package).as_posix(), tuple(ast.walk(ast.parse(path.read_text(encoding="utf-8")))))
+        for path in sorted(package.rglob("*.py"))
+    )
 
 
-def imports_of(module: str, tree: ast.Module) -> Iterator[Import]:
+def imports_of(module: str, nodes: tuple[ast.AST, ...]) -> Iterator[Import]:
     guarded = {
         id(inner)
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
         for statement in node.body
         for inner in ast.walk(statement)
     }
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -154,7 +159,9 @@ def _imported(package: str, name: str) -> str:
     return f"{package}.{name}" if (ROOT / package.replace(".", "/")).is_dir() else package
 
 
-IMPORTS = tuple(one for module, tree in modules() for one in imports_of(module, tree))
+@cache
+def imports() -> tuple[Import, ...]:
+    return tuple(one for module, nodes in modules() for one in imports_of(module, nodes))
 
 
 def test_every_room_has_its_arrows_written_down() -> None:
@@ -172,7 +179,7 @@ def test_the_arrows_that_are_allowed_lead_one_way() -> None:
 def test_no_room_imports_what_it_must_not_know() -> None:
     wrong = [
         f"{one.module} imports {one.name}"
-        for one in IMPORTS
+        for one in imports()
         if one.ours and one.room != "__init__"
         for room in [one.ours.partition(".")[0]]
         if room not in ARROWS[one.room] | {one.room, "__version__"}
@@ -183,7 +190,7 @@ def test_no_room_imports_what_it_must_not_know() -> None:
 def test_adapters_of_the_host_seam_are_known_to_the_hosts_only() -> None:
     wrong = [
         f"{one.module} imports {one.name}"
-        for one in IMPORTS
+        for one in imports()
         if one.ours and one.ours.startswith("hosts.") and one.room != "hosts"
         if one.ours.removeprefix("hosts.") not in HOST_MODULES.get(one.room, frozenset())
     ]
@@ -193,7 +200,7 @@ def test_adapters_of_the_host_seam_are_known_to_the_hosts_only() -> None:
 def test_no_module_imports_itself_by_a_detour() -> None:
     known = {module.removesuffix(".py").replace("/", ".") for module, _ in modules()}
     edges: dict[str, set[str]] = {name: set() for name in known}
-    for one in IMPORTS:
+    for one in imports():
         if one.ours in known and not one.typing:
             edges[one.module.removesuffix(".py").replace("/", ".")].add(one.ours)
     while leaves := [name for name, targets in edges.items() if not targets]:
@@ -207,7 +214,7 @@ def test_no_module_imports_itself_by_a_detour() -> None:
 def test_foreign_packages_are_imported_where_they_belong_only() -> None:
     wrong = [
         f"{one.module} imports {one.name}"
-        for one in IMPORTS
+        for one in imports()
         for package in [one.name.partition(".")[0]]
         if package != "jvmdiag" and not one.typing
         if package in FOREIGN or package not in sys.stdlib_module_names
@@ -219,8 +226,8 @@ def test_foreign_packages_are_imported_where_they_belong_only() -> None:
 def test_only_the_command_line_prints() -> None:
     printing = {
         module
-        for module, tree in modules()
-        for node in ast.walk(tree)
+        for module, nodes in modules()
+        for node in nodes
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     }
     assert {room_of(module) for module in printing} == {"cli"}

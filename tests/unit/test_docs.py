@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import shlex
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +54,14 @@ def _commands(page: Path) -> list[str]:
     return [_SHELL.sub("", line) for line in lines if re.match(r"jvmdiag [a-z]", line)]
 
 
+@cache
+def _root() -> Any:
+    return typer.main.get_command(app)
+
+
 def _parse(words: list[str]) -> None:
     """Raises what the command line raises for `words`; runs nothing."""
-    root: Any = typer.main.get_command(app)
+    root = _root()
     context = root.make_context("jvmdiag", list(words))
     name, command, rest = root.resolve_command(context, words)
     command.make_context(name, list(rest), parent=context)

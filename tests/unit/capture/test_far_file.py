@@ -28,7 +28,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def far(path: Path, pid: int | None = None) -> FarFile:
-    return FarFile(Reach(LocalHost(), "", None, pid), str(path))
+    return FarFile(Reach(LocalHost(), "", None, pid), str(path), look_s=0.05)
 
 
 def test_one_that_nobody_can_write_any_more_is_as_long_as_it_is(path: Path) -> None:
@@ -42,7 +42,7 @@ def test_one_that_its_jvm_has_open_is_waited_for(path: Path) -> None:
             file.write(b"x")
             file.close()
 
-        threading.Timer(0.3, end).start()
+        threading.Timer(0.2, end).start()
         assert far(path, os.getpid()).written(10) == len(CONTENT) + 1
 
 
@@ -103,7 +103,7 @@ def test_reading_goes_on_over_another_way(path: Path) -> None:
 
     told: list[str] = []
     first = FarFile(Reach(cut, "", None), str(path))
-    assert b"".join(read_on(first, 0, reopen, Patience(9, told.append))) == CONTENT
+    assert b"".join(read_on(first, 0, reopen, Patience(9, told.append, pauses_s=(0.01,)))) == CONTENT
     assert len(told) == 2
 
 

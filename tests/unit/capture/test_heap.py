@@ -127,6 +127,7 @@ def dump_of(
     **more: Any,
 ) -> HeapDump:
     reach = Reach(host or LocalHost(), "", None)
+    more = {"pauses_s": (0.01,), **more}
     return HeapDump(Jvm(reach, write), str(path), live=False, timeout_s=5, reopen=reopen, **more)
 
 
@@ -426,7 +427,7 @@ def test_a_way_that_stays_broken_is_tried_again_for_so_long_and_no_longer(path: 
         raise ConnectionRefused("nobody listens")
 
     gone = FakeHost({is_follower: Streamed((b"x",), cut=True), ("true",): TimeoutError("no answer")})
-    dump = dump_of(path, host=gone, reopen=reopen, retry_s=1.0, tell=tried.append)
+    dump = dump_of(path, host=gone, reopen=reopen, retry_s=1.0, tell=tried.append, pauses_s=(0.2, 1.0))
     with pytest.raises(ConnectionRefused):
         list(dump.chunks())
     assert [line.partition(";")[2] for line in tried][:1] == [" trying again in 0.2 s, for 1 s more"]
@@ -441,11 +442,15 @@ def test_discarding_makes_a_new_connection_where_the_old_one_is_gone(path: Path)
 
 
 def test_what_could_not_be_removed_is_left_behind_with_the_command_for_it(path: Path) -> None:
+    tried: list[str] = []
+
     def reopen() -> Reach:
+        tried.append("anew")
         raise ConnectionLost("still away")
 
     host = FakeHost({lambda argv: "rm -f" in argv[2]: done("", 1, "rm: Read-only file system")})
-    left = dump_of(path, host=host, reopen=reopen).discard()
+    left = dump_of(path, host=host, reopen=reopen, pauses_s=(0.01, 0.01, 60.0)).discard()
+    assert tried == ["anew"] * 3
     assert left == LeftBehind("heap dump", str(path), f"rm -f '{path}'  (there, as the JVM's user)")
 
 

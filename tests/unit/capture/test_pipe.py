@@ -19,6 +19,8 @@ from jvmdiag.capture.pipe import script
 from tests.unit.capture.readers import readers_of
 
 PAST_S = 15.0
+# Half a second.
+SOON = 5
 DATA = os.urandom(1 << 20) * 3
 
 
@@ -31,8 +33,8 @@ def directory(tmp_path: Path) -> Path:
 class Copy:
     """A copy whose reader is there; leaving the context ends it."""
 
-    def __init__(self, directory: Path, stall_s: int = 10) -> None:
-        argv = ["sh", "-c", script(), "sh", "copy", str(stall_s), str(directory), "fifo", "fifo"]
+    def __init__(self, directory: Path, looks: int = 100) -> None:
+        argv = ["sh", "-c", script(), "sh", "copy", str(looks), str(directory), "fifo", "fifo"]
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
         assert self.process.stdin is not None and self.process.stdout is not None
@@ -145,7 +147,7 @@ def test_one_that_writes_when_the_reader_is_killed_is_told(directory: Path) -> N
 @pytest.mark.parametrize("stopped", [True, False])
 def test_a_reader_that_takes_nothing_is_ended_within_its_bound(directory: Path, stopped: bool) -> None:
     """It is stopped itself, or what it read is taken by nobody: here, by us."""
-    with Copy(directory, stall_s=1) as copy:
+    with Copy(directory, SOON) as copy:
         if stopped:
             os.kill(readers_of(directory)[0], signal.SIGSTOP)
         with writing(directory / "fifo") as ended:
@@ -156,11 +158,11 @@ def test_a_reader_that_takes_nothing_is_ended_within_its_bound(directory: Path, 
 
 
 def test_a_writer_that_writes_nothing_is_waited_for(directory: Path) -> None:
-    with Copy(directory, stall_s=1) as copy:
+    with Copy(directory, SOON) as copy:
         fd = os.open(directory / "fifo", os.O_WRONLY)
         os.write(fd, b"x")
         with pytest.raises(subprocess.TimeoutExpired):
-            copy.process.wait(2.5)
+            copy.process.wait(1.25)
         os.close(fd)
 
 

@@ -9,6 +9,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -98,17 +99,10 @@ def no_other_way() -> Reach:
     raise ConnectionLost("still away")
 
 
-def dump_of(jvm: Jvm, directory: Path, aside: Kept | None = None, **more: Callable[[int], None]) -> PipedDump:
+def dump_of(jvm: Jvm, directory: Path, aside: Kept | None = None, **more: Any) -> PipedDump:
+    more = {"reopen": no_other_way, **more}
     return PipedDump(
-        jvm,
-        ME,
-        str(directory),
-        live=False,
-        timeout_s=10,
-        reopen=no_other_way,
-        spool_bytes=1 << 20,
-        aside=aside,
-        **more,
+        jvm, ME, str(directory), live=False, timeout_s=10, spool_bytes=1 << 20, aside=aside, **more
     )
 
 
@@ -265,7 +259,14 @@ def test_why_there_is_no_reader_is_told_and_the_jvm_is_not_asked(
 
 def test_what_could_not_be_removed_is_named_with_the_command_for_it(directory: Path) -> None:
     jvm = Jvm(Reach(FakeHost({lambda _: True: done("", 1)}), "", None), write_all)
-    left = dump_of(jvm, directory).discard()
+    tried: list[str] = []
+
+    def reopen() -> Reach:
+        tried.append("anew")
+        return no_other_way()
+
+    left = dump_of(jvm, directory, reopen=reopen, pauses_s=(0.0, 0.01, 0.01, 60.0)).discard()
+    assert tried == ["anew"] * 3
     assert left == LeftBehind(
         "FIFO of a heap dump", str(directory), f"rm -r '{directory}'  (there, as the JVM's user)"
     )

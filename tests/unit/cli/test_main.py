@@ -21,6 +21,8 @@ from tests import hprof_bytes as make
 ROOT = Path(__file__).parents[3]
 COMMANDS = ("ps", "threaddump", "heapdump", "histogram", "jcmd", "verify", "fetch")
 WITH_TARGET = ("ps", "threaddump", "heapdump", "histogram")
+# Where Python keeps what it has compiled, and whether.
+BYTECODE = ("PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE")
 # As the installed script does it: the name of the program decides how completion is asked for.
 PROGRAM = "import sys; sys.argv[0] = 'jvmdiag'; from jvmdiag.cli.start import main; main()"
 
@@ -33,6 +35,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
         "DOCKER_HOST": f"unix://{tmp_path}/no-engine.sock",
         "TERM": "dumb",
         "PYTHONPATH": os.pathsep.join((str(ROOT), *filter(None, sys.path))),
+        **{name: os.environ[name] for name in BYTECODE if name in os.environ},
     }
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
+
+import pytest
+
 from jvmdiag.jvm.access_log import LogCount, access_logs, within
 
 LISTING = """1764072000 41 -> /srv/app/lib/data-access-logging-1.0.jar
@@ -31,7 +35,36 @@ def test_lines_are_counted_by_their_own_stamp_wherever_the_pieces_are_cut() -> N
     assert within(count.requests, SECOND, SECOND + 1) == {SECOND: 2}
 
 
-def test_a_day_that_is_none_is_left_out() -> None:
+@pytest.mark.parametrize(
+    "stamp",
+    [
+        "31/Feb/2026:12:00:00 +0000",
+        "01/Foo/2026:12:00:00 +0000",
+        "01/Mar/0000:12:00:00 +0000",
+        "01/Mar/2026:24:00:00 +0000",
+        "01/Mar/2026:12:00:60 +0000",
+        "01/Mar/2026:12:00:00 +2400",
+        "01/Mar/2026:12:00:00 +0160",
+    ],
+)
+def test_a_moment_that_is_none_is_left_out(stamp: str) -> None:
     count = LogCount()
-    count.feed(b'x - - [31/Feb/2026:12:00:00 +0000] "GET / HTTP/1.1" 200 1\n' + line("12:00:00 +0000", 200))
+    count.feed(f'x - - [{stamp}] "GET / HTTP/1.1" 200 1\n'.encode() + line("12:00:00 +0000", 200))
     assert dict(count.requests) == {SECOND: 1}
+
+
+def test_each_month_and_half_an_hour_of_a_zone_are_read() -> None:
+    months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+    count = LogCount()
+    for month in months:
+        count.feed(f'x - - [01/{month}/2024:00:00:07 -0330] "-" 400 -\n'.encode())
+    moments = [datetime(2024, n, 1, 3, 30, 7, tzinfo=timezone.utc) for n in range(1, 13)]
+    assert list(count.requests) == [int(one.timestamp()) for one in moments]
+
+
+def test_quotes_that_tomcat_escaped_end_no_request() -> None:
+    count = LogCount()
+    stamp = b'x - - [01/Mar/2026:12:00:00 +0000] "'
+    count.feed(stamp + rb'GET /\" 200 1 HTTP/1.1" 503 1' + b"\n")
+    count.feed(stamp + rb'GET /\\" 404 1' + b"\n" + stamp + rb"GET /\" 200 1" + b"\n")
+    assert (count.requests[SECOND], count.errors[SECOND]) == (2, 1)
