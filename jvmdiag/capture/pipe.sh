@@ -27,11 +27,10 @@ look() {
     [ "$state" != Z ]
 } 2>/dev/null
 
-# The first half of "ready" through the reader. When it has written that it waits for more: what it has read beyond what
-# it wrote are its own libraries.
+# Its first half comes from the listener: by then nothing of its start can swallow the signal of a release. When the reader
+# has written that it waits for more: what it has read beyond what it wrote are its own libraries.
 prepare() {
     idle='' tries=250
-    printf rea
     while look && [ "$gave" -eq 0 ] && [ $((tries -= 1)) -gt 0 ]; do sleep 0.02; done
     # Where /proc does not say, that it is stopped is all that can be seen.
     [ "$gave" -eq 0 ] || idle=$((got - gave))
@@ -78,6 +77,7 @@ copy() {
     reader=$!
     {
         exec 3<&-
+        printf rea >&4
         read -r word <&5
         if [ "$word" = "done" ]; then rm -f "$from"; else kill -9 "$reader"; fi
     } 2>/dev/null &
