@@ -79,7 +79,7 @@ class RunRecord:
 
 
 def why_not_gone(record: RunRecord, made: Made) -> str:
-    """Empty where it is known that `made`, of its `here`, is gone: the directory that it was made in is there, without it.
+    """Empty where it is known that `made`, of its `here`, is gone: the directory it was made in is there, without it.
 
     Where a disk is not mounted that directory is missing, or the mount point is there in its place, and empty.
     """

@@ -21,7 +21,14 @@ from typing import Any
 import pytest
 from docker.models.containers import Container
 
+from jvmdiag.attach.rung import Reach
+from jvmdiag.collect.job import Journal
+from jvmdiag.hosts.access import Access
+from jvmdiag.hosts.opening import open_place
+from jvmdiag.hosts.place import ContainerPlace
 from jvmdiag.report.snapshot_html import page
+from jvmdiag.snapshot.found import look_around
+from jvmdiag.target import parse_target
 from tests.real import load_generator
 from tests.real.containers import SshHost, home_of, left_behind, published_port, snapshot
 from tests.real.fixtures import RunContainer, cases
@@ -252,6 +259,20 @@ def test_of_a_container_that_is_killed_midway_there_is_what_came_before(
     assert {"metrics before", "thread dump 1"} <= taken(manifest)
     assert "ended while it was being looked at" in why(manifest, "histogram")
     assert "exit code 137" in (folder / "summary.md").read_text()
+
+
+def test_busybox_lists_a_directory_of_sixty_thousand_names(shared: Shared) -> None:
+    container = shared("jre-minimal")
+    fill = "mkdir /tmp/many && cd /tmp/many && seq -f 'a b %05g.jfr' 60000 | tr '\\n' '\\0' | xargs -0 touch"
+    assert container.exec_run(["sh", "-c", fill])[0] == 0
+    try:
+        with open_place(parse_target(str(container.name)), Access(), Journal()) as place:
+            assert isinstance(place, ContainerPlace)
+            found = look_around(Reach(place.inside, "", None), 1, ("dump:/tmp/many",))
+    finally:
+        container.exec_run(["rm", "-r", "/tmp/many"])
+    names = {one.name for one in found.left if one.path.startswith("/tmp/many/")}
+    assert names == {f"a b {number:05}.jfr" for number in range(1, 60_001)}
 
 
 def test_an_interrupted_one_keeps_what_it_has_and_leaves_nothing(shared: Shared, tmp_path: Path) -> None:
