@@ -263,7 +263,7 @@ def test_of_a_container_that_is_killed_midway_there_is_what_came_before(
 
 def test_busybox_lists_a_directory_of_sixty_thousand_names(shared: Shared) -> None:
     container = shared("jre-minimal")
-    fill = "mkdir /tmp/many && cd /tmp/many && seq -f 'a b %05g.jfr' 60000 | tr '\\n' '\\0' | xargs -0 touch"
+    fill = "mkdir /tmp/many && cd /tmp/many && seq -w 60000 | sed 's/.*/a b &.jfr/' | tr '\\n' '\\0' | xargs -0 touch"
     assert container.exec_run(["sh", "-c", fill])[0] == 0
     try:
         with open_place(parse_target(str(container.name)), Access(), Journal()) as place:
