@@ -13,7 +13,7 @@ from jvmdiag.errors import BadRequest, SnapshotPartial
 from jvmdiag.metrics.figure import Metrics
 from jvmdiag.snapshot.digest import Digest
 from jvmdiag.snapshot.item import Risk
-from jvmdiag.transfer.bundle import FAILED, Bundle
+from jvmdiag.transfer.bundle import FAILED, PARTIAL, Bundle
 
 SUMMARY = "summary.md"
 _HOUR_S = 3600.0
@@ -72,13 +72,14 @@ class SnapshotTaken:
     @property
     def fault(self) -> SnapshotPartial | None:
         """What whoever asked for it has to know, where not all of it could be taken."""
-        failed = ", ".join(item.name for item in self.bundle.having(FAILED))
-        if not failed:
+        named = {status: [item.name for item in self.bundle.having(status)] for status in (FAILED, PARTIAL)}
+        why = "; ".join(f"{status}: {', '.join(names)}" for status, names in named.items() if names)
+        if not why:
             return None
         where = self.folder / SUMMARY if self.folder else f"{SUMMARY} of {self.archive}"
         return SnapshotPartial(
             "the snapshot stands, and not all of it could be taken",
-            why=f"failed: {failed}",
+            why=why,
             advice=f"what each said is in {where}",
         )
 
