@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -64,15 +65,20 @@ class Reading:
 
 @dataclass
 class Servers:
-    """The servers around one JVM. `scene` is None where there is no JVM: then only `host` is there to ask from."""
+    """The servers around one JVM. `scene` is None where there is no JVM: then only `host` is there to ask from.
+
+    `unanswered` says of what was asked for by name why it did not answer at last.
+    """
 
     host: Host
     scene: Scene | None
     request: ServersRequest
     stack: ExitStack
+    unanswered: tuple[str, ...] = field(default=(), init=False)
     _http: Http = field(init=False)
     _agents: ManagementAgents = field(init=False)
     _speaker: Speaker | None = field(default=None, init=False)
+    _refused: NoPage | None = field(default=None, init=False)
     _silent: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
@@ -86,16 +92,34 @@ class Servers:
         apache = self.request.apache_url
         if apache is None and any(one.comm in PROGRAMS for one in look.processes()):
             apache = APACHE_URL
-        credentials = self.request.credentials
         comms = [task.name for task in look.tasks()]
-        url = self.request.tomcat_url or manager_url(comms)
-        page = read_tomcat(self._http, credentials, url) if credentials else None
-        return Reading(
+        page = self._manager(comms)
+        reading = Reading(
             time.monotonic(),
             read_apache(self._http, apache) if apache else None,
             page,
             None if isinstance(page, ManagerStatus) else self._beans(comms),
         )
+        self.unanswered = tuple(self._unanswered(reading))
+        return reading
+
+    def _unanswered(self, reading: Reading) -> Iterator[str]:
+        request = self.request
+        if request.apache_url:
+            yield from _why(reading.apache)
+        yield from _why(reading.tomcat)
+        if request.jmx or request.jmx_credentials:
+            yield from _why(reading.jmx)
+
+    def _manager(self, comms: list[str]) -> ManagerStatus | NoPage | None:
+        """One that is refused does not come again: Tomcat locks a user out after five wrong passwords."""
+        credentials = self.request.credentials
+        if credentials is None or self._refused:
+            return self._refused
+        page = read_tomcat(self._http, credentials, self.request.tomcat_url or manager_url(comms))
+        if isinstance(page, NoPage) and page.why is Why.REFUSED:
+            self._refused = page
+        return page
 
     def _beans(self, comms: list[str]) -> TomcatBeans | NoPage | None:
         """Where this is Tomcat and the JVM may be asked, or an agent was named."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from jvmdiag.collect.job import Job, Journal, Progress
 from jvmdiag.collect.price import NO_TERMS, Terms
+from jvmdiag.collect.servers import ServersRequest
 from jvmdiag.errors import BadRequest, SnapshotPartial
 from jvmdiag.metrics.figure import Metrics
 from jvmdiag.snapshot.digest import Digest
@@ -24,6 +25,7 @@ _MOST_LOGS_MB = 1000.0
 @dataclass(frozen=True)
 class SnapshotRequest:
     """`heap` asks for a heap dump too, `fetch_found` for the files that lie around the JVM, `archive` for a .tar.gz.
+    `servers` says how Tomcat and Apache are asked for their figures.
 
     Raises BadRequest for what does not go together.
     """
@@ -37,6 +39,7 @@ class SnapshotRequest:
     fetch_found: bool = False
     archive: bool = True
     terms: Terms = NO_TERMS
+    servers: ServersRequest = field(default_factory=ServersRequest)
 
     def __post_init__(self) -> None:
         if not 1 <= self.count <= _MOST_DUMPS or not 0 <= self.interval_s <= _HOUR_S:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
+import json
 import os
 import re
 import signal
+import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from docker.models.containers import Container
@@ -37,6 +41,7 @@ from tests.real.fixtures import RunContainer, cases
 from tests.real.jvmdiag import jvmdiag
 from tests.real.shown import Shown, checked
 from tests.real.test_metrics_servers import names_of_threads, number, page_for_people
+from tests.real.test_snapshot import names, take, taken, why
 from tests.real.tls import make_certificates, tls_in_front_of
 
 OWN, SHARED = "http-nio-8080", "http-nio-8081"
@@ -281,6 +286,69 @@ def test_a_remote_agents_password_is_asked_for_and_told_nowhere(served: Containe
     assert "it takes a user and a password (--jmx-user)" in tomcat()
     run = jvmdiag(*command, "--jmx-user", "monitor", home=tmp_path)
     assert run.exit_code == 2 and "JVMDIAG_JMX_PASSWORD" in run.err
+
+
+MANAGER = "http://127.0.0.1:8082/manager/status?XML=true"
+
+
+def test_a_snapshot_holds_the_same_figures_before_and_after(served: Container, tmp_path: Path) -> None:
+    options = ("--light", "-n", "1", "--tomcat", MANAGER, "--tomcat-user", "ops")
+    env = {"JVMDIAG_TOMCAT_PASSWORD": "it is:seen"}
+    folder, manifest = take(str(served.name), *options, home=tmp_path, env=env)
+    assert {"metrics before", "metrics after"} <= taken(manifest)
+    for when in ("before", "after"):
+        assert figures_of(folder, when)["tomcat.threads.max"] == 3
+        assert "tomcat.threads.busy" in figures_of(folder, when)
+    assert_told_nowhere(folder, "it is:seen")
+
+
+def test_of_a_snapshot_a_wrong_password_takes_nothing_else_away(served: Container, tmp_path: Path) -> None:
+    manager = ("--tomcat", MANAGER, "--tomcat-user", "nobody")
+    agent = ("--jmx", "9010", "--jmx-user", "monitor")
+    env = {"JVMDIAG_TOMCAT_PASSWORD": "Wr0ng it is", "JVMDIAG_JMX_PASSWORD": PASSWORD}
+    options = ("--light", "-n", "1", *manager, *agent)
+    folder, manifest = take(str(served.name), *options, home=tmp_path, env=env, exit_code=65)
+    assert names(manifest, "partial") == {"metrics before", "metrics after"}
+    assert names(manifest, "failed") == set() and "thread dump 1" in taken(manifest)
+    for when in ("before", "after"):
+        assert why(manifest, f"metrics {when}") == f"{MANAGER}: it asks for a user and a password (401)"
+        # By the agent.
+        found = figures_of(folder, when)
+        assert found["tomcat.threads.max"] == 3 and found["tomcat.executor.threads.max"] == 2
+    assert "it asks for a user and a password (401)" in (folder / "summary.md").read_text()
+    assert_told_nowhere(folder, PASSWORD, "Wr0ng it is")
+
+
+def figures_of(folder: Path, when: str) -> dict[str, float]:
+    """Of the connector of its own threads, and of the executor."""
+    shown = Shown(json.loads((folder / f"metrics-{when}.json").read_text()))
+    found = (
+        (name, shown.all(name))
+        for name in ("tomcat.threads.busy", "tomcat.threads.max", "tomcat.executor.threads.max")
+    )
+    return {
+        name: value
+        for name, values in found
+        for labels, value in values
+        if labels.get("connector", OWN) == OWN
+    }
+
+
+def assert_told_nowhere(folder: Path, *secrets: str) -> None:
+    """In no file of the bundle, as it is or as HTTP and URLs have it."""
+    with tarfile.open(f"{folder}.tar.gz") as tar:
+        packed = [file.read() for member in tar if (file := tar.extractfile(member))]
+    files = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
+    assert len(packed) == len(files) > 10
+    for secret in secrets:
+        basic = base64.b64encode(f"ops:{secret}".encode())
+        for form in (
+            secret.encode(),
+            quote(secret, safe="").encode(),
+            basic,
+            json.dumps(secret)[1:-1].encode(),
+        ):
+            assert not [form for text in (*files, *packed) if form in text]
 
 
 def test_a_port_of_something_else_is_told_so(served: Container, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tarfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -42,9 +42,11 @@ QUICKLY = ("--interval", "0.2")
 SECRET = "hunter2-in-a-property"
 
 
-def take(target: str, *options: str, home: Path, exit_code: int = 0) -> tuple[Path, dict[str, Any]]:
+def take(
+    target: str, *options: str, home: Path, exit_code: int = 0, env: Mapping[str, str] | None = None
+) -> tuple[Path, dict[str, Any]]:
     """The folder and its manifest, every sum of which was verified, in the folder and in the archive."""
-    run = jvmdiag("snapshot", target, "-o", str(home / "out"), "--json", *options, home=home)
+    run = jvmdiag("snapshot", target, "-o", str(home / "out"), "--json", *options, home=home, env=env)
     assert run.exit_code == exit_code, run.err
     return looked_at(run, home)
 
@@ -53,7 +55,9 @@ def looked_at(run: Run, home: Path) -> tuple[Path, dict[str, Any]]:
     folder = Path(run.document["folder"])
     verified = jvmdiag("verify", str(folder), run.document["archive"], "--json", home=home)
     assert verified.exit_code == 0, verified.err
-    assert [len(file["witnesses"]) for file in verified.document["files"]] == [len(taken(run.document))] * 2
+    assert [len(file["witnesses"]) for file in verified.document["files"]] == [
+        len(taken(run.document) | names(run.document, "partial"))
+    ] * 2
     return folder, json.loads((folder / "manifest.json").read_text())
 
 
