@@ -12,7 +12,7 @@ import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,8 +20,9 @@ from urllib.parse import quote
 import pytest
 from docker.models.containers import Container
 
-from jvmdiag.attach.rung import ImageChoice, Scene
+from jvmdiag.attach.rung import ImageChoice, Scene, reach_of
 from jvmdiag.capture.choose import with_speaker
+from jvmdiag.collect.asking import Questions
 from jvmdiag.collect.job import Job, Journal
 from jvmdiag.collect.scene import open_scene
 from jvmdiag.hosts.access import Access
@@ -32,13 +33,15 @@ from jvmdiag.metrics.exchange import Exchange
 from jvmdiag.metrics.figure import Group
 from jvmdiag.metrics.http import Vantage, vantages
 from jvmdiag.metrics.jmx import Bean, Jmx, Wanted
+from jvmdiag.metrics.look import Look, take_look
+from jvmdiag.metrics.pulse import pulse_of
 from jvmdiag.metrics.tomcat import tomcat_group
 from jvmdiag.metrics.tomcat_jmx import WANTED, TomcatBeans, tomcat_beans
 from jvmdiag.target import parse_target
 from tests.real.containers import Containers, SshHost, home_of, left_behind, published_port, snapshot
 from tests.real.engine import Engine
 from tests.real.fixtures import RunContainer, cases
-from tests.real.jvmdiag import jvmdiag
+from tests.real.jvmdiag import Running, jvmdiag
 from tests.real.shown import Shown, checked
 from tests.real.test_metrics_servers import names_of_threads, number, page_for_people
 from tests.real.test_snapshot import names, take, taken, why
@@ -417,15 +420,60 @@ def test_no_agent_is_started_and_one_that_runs_is_left_as_it_was(
 
 
 def stopped(tomcat: Container, tmp_path: Path) -> None:
-    """A JVM that stands still is not waited for, by whatever way."""
-    os.kill(int(tomcat.attrs["State"]["Pid"]), signal.SIGSTOP)
+    """A JVM that stands still is not waited for, by whatever way, and asked when it goes on."""
+    pid = int(tomcat.attrs["State"]["Pid"])
+    os.kill(pid, signal.SIGSTOP)
     try:
+        watching = Running(
+            "metrics", str(tomcat.name), "--watch", "--json", "--interval", "0.3", home=tmp_path
+        )
+        assert watching.process.stdout
+        for _ in range(2):
+            tomcats = Shown(json.loads(watching.process.stdout.readline()))
+            assert "SIGCONT" in str(tomcats.groups["tomcat"]["unseen"])
+        os.kill(pid, signal.SIGCONT)
+        while not tomcats.all("tomcat.threads.busy"):
+            tomcats = Shown(json.loads(watching.process.stdout.readline()))
+        watching.signal(signal.SIGINT)
+        watching.end()
+        silent(tomcat)
+        os.kill(pid, signal.SIGSTOP)
         run = jvmdiag("metrics", str(tomcat.name), "--interval", "0.1", home=tmp_path)
         assert run.exit_code == 0 and "SIGCONT" in run.out.partition("TOMCAT")[2], run.out
         run = jvmdiag("metrics", str(tomcat.name), "--jmx", "9011", "--interval", "0.1", home=tmp_path)
         assert run.exit_code == 0 and "JMX at 127.0.0.1:9011: no answer within 5 s" in run.out, run.out
     finally:
-        os.kill(int(tomcat.attrs["State"]["Pid"]), signal.SIGCONT)
+        os.kill(pid, signal.SIGCONT)
+
+
+def silent(tomcat: Container) -> None:
+    """It is asked again when it goes on, which its own counter of safepoints tells."""
+    pid, now = int(tomcat.attrs["State"]["Pid"]), [0.0]
+    with scene_of(tomcat) as scene, ExitStack() as stack:
+        reach = reach_of(scene.view, scene.jvm)
+        questions = Questions(scene, stack, lambda: now[0], timeout_s=1.0)
+
+        def look() -> Look:
+            return take_look(reach, scene.jvm, (), slow=False)
+
+        def said(found: Look) -> str:
+            questions.see(pulse_of(found))
+            came = questions.ask("Thread.print")
+            return "" if isinstance(came, str) else came.text
+
+        first = look()
+        assert said(first) == ""
+        before, after = pulse_of(first), pulse_of(look())
+        assert before and after and after.beats_since(before)
+        os.kill(pid, signal.SIGSTOP)
+        until(lambda: {task.state for task in look().tasks()} == {"T"})
+        # As of a moment ago.
+        assert "did not answer within 1 s" in said(first)
+        assert "SIGCONT" in said(look())
+        os.kill(pid, signal.SIGCONT)
+        assert "did not answer" in said(look())
+        now[0] = 30.0
+        assert said(look()) == ""
 
 
 PLATFORM = (

@@ -116,20 +116,12 @@ def test_what_refused_is_not_asked_again() -> None:
     assert len(host.asked) == 1
 
 
-@pytest.mark.parametrize(
-    ("state", "attach_disabled_by", "said", "is_a_port_named"),
-    [("T", "", "SIGCONT", False), ("S", "argv", "attach is switched off", True)],
-)
-def test_a_jvm_that_cannot_be_asked_is_told_once_with_the_reason(
-    state: str, attach_disabled_by: str, said: str, is_a_port_named: bool
-) -> None:
-    jvm = replace(the_jvm_of("tomcat-inside"), state=state, attach_disabled_by=attach_disabled_by)
-    with ExitStack() as stack:
-        servers = Servers(FakeHost({}), on_a_machine(jvm), ServersRequest(), stack)
-        first, second = servers._ask(STATUS), servers._ask("Thread.print")
-    assert first == second
-    assert isinstance(first, NoPage) and said in first.text
-    assert ("--jmx PORT" in first.text) == is_a_port_named
+def test_a_jvm_that_does_not_say_now_is_asked_again() -> None:
+    ask = Asking(NoPage(Why.LATER, "it is silent"))
+    found = agents(answering(*TOMCAT), ask)
+    assert why(found.tomcat()) == "it is silent"
+    ask.answer = RUNS
+    assert isinstance(found.tomcat(), TomcatBeans)
 
 
 MANAGER = "http://127.0.0.1:8080/manager/status?XML=true"
@@ -182,6 +174,6 @@ def test_a_jvm_that_was_silent_is_not_told_of_where_an_agent_says_all(is_read: b
     jvm = replace(the_jvm_of("tomcat-inside"), state="T")
     with ExitStack() as stack:
         servers = Servers(FakeHost({}), on_a_machine(jvm), ServersRequest(), stack)
-        servers._ask(STATUS)
+        servers._questions.ask(STATUS)
         groups = servers.groups(None, Reading(1.0, None, None, beans if is_read else None), look)
     assert any("SIGCONT" in line for line in groups[0].unseen) != is_read
