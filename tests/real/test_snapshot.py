@@ -265,10 +265,11 @@ def test_of_a_container_that_is_killed_midway_there_is_what_came_before(
     assert "exit code 137" in (folder / "summary.md").read_text()
 
 
-def test_busybox_lists_a_directory_of_sixty_thousand_names(shared: Shared) -> None:
-    container = shared("jre-minimal")
-    fill = "mkdir /tmp/many && cd /tmp/many && seq -w 60000 | sed 's/.*/a b &.jfr/' | tr '\\n' '\\0' | xargs -0 touch"
-    assert container.exec_run(["sh", "-c", fill])[0] == 0
+def test_busybox_lists_a_directory_of_more_names_than_a_command_may_have(shared: Shared) -> None:
+    container, long, count = shared("jre-minimal"), "x" * 200, 15_000
+    assert count * len(f"/tmp/many/a b {long}00000.jfr") > os.sysconf("SC_ARG_MAX")
+    fill = f"seq -w {count} | sed 's/.*/a b {long}&.jfr/' | tr '\\n' '\\0' | xargs -0 touch"
+    assert container.exec_run(["sh", "-c", f"mkdir /tmp/many && cd /tmp/many && {fill}"])[0] == 0
     try:
         with open_place(parse_target(str(container.name)), Access(), Journal()) as place:
             assert isinstance(place, ContainerPlace)
@@ -276,7 +277,7 @@ def test_busybox_lists_a_directory_of_sixty_thousand_names(shared: Shared) -> No
     finally:
         container.exec_run(["rm", "-r", "/tmp/many"])
     names = {one.name for one in found.left if one.path.startswith("/tmp/many/")}
-    assert names == {f"a b {number:05}.jfr" for number in range(1, 60_001)}
+    assert names == {f"a b {long}{number:05}.jfr" for number in range(1, count + 1)}
 
 
 def test_an_interrupted_one_keeps_what_it_has_and_leaves_nothing(shared: Shared, tmp_path: Path) -> None:
