@@ -265,10 +265,9 @@ def test_of_a_container_that_is_killed_midway_there_is_what_came_before(
     assert "exit code 137" in (folder / "summary.md").read_text()
 
 
-def test_busybox_lists_a_directory_of_more_names_than_a_command_may_have(shared: Shared) -> None:
-    container, long, count = shared("jre-minimal"), "x" * 200, 15_000
-    assert count * len(f"/tmp/many/a b {long}00000.jfr") > os.sysconf("SC_ARG_MAX")
-    fill = f"seq -w {count} | sed 's/.*/a b {long}&.jfr/' | tr '\\n' '\\0' | xargs -0 touch"
+def test_busybox_lists_a_directory_of_more_names_than_one_command_is_given(shared: Shared) -> None:
+    container, count = shared("jre-minimal"), 1050
+    fill = f"seq -w {count} | sed 's/.*/a b &.jfr/' | tr '\\n' '\\0' | xargs -0 touch"
     assert container.exec_run(["sh", "-c", f"mkdir /tmp/many && cd /tmp/many && {fill}"])[0] == 0
     try:
         with open_place(parse_target(str(container.name)), Access(), Journal()) as place:
@@ -276,8 +275,8 @@ def test_busybox_lists_a_directory_of_more_names_than_a_command_may_have(shared:
             found = look_around(Reach(place.inside, "", None), 1, ("dump:/tmp/many",))
     finally:
         container.exec_run(["rm", "-r", "/tmp/many"])
-    names = {one.name for one in found.left if one.path.startswith("/tmp/many/")}
-    assert names == {f"a b {long}{number:05}.jfr" for number in range(1, count + 1)}
+    names = [one.name for one in found.left if one.path.startswith("/tmp/many/")]
+    assert names == [f"a b {number:04}.jfr" for number in range(1, count + 1)]
 
 
 def test_an_interrupted_one_keeps_what_it_has_and_leaves_nothing(shared: Shared, tmp_path: Path) -> None:
