@@ -60,6 +60,11 @@ runs in the JVM; else a thread dump; else the kernel's names of threads. No agen
 no request; it is three commands, takes 13 to 30 ms of the JVM's CPU time, and starts one of
 its `jvm.threads.started`.
 
+A JVM that does not answer such a question within 5 s is left alone, as each further one would wait in it and be
+answered with the first. It is asked again when it goes on: one of its safepoints has ended, or, where it keeps no
+performance data, it has used CPU; 30 s after the first silence at the earliest, then 60 s, up to 10 minutes. One that
+is stopped or paused is not asked, and is when it is so no more.
+
 `--statsd HOST:PORT` sends the figures that have a Datadog name, as gauges, with `target` and the labels as tags.
 
 The last column says what a test of real parts puts the figure beside, and which test; it is made of the tests' own

@@ -122,6 +122,13 @@ def not_ours(jvm: Jvm) -> str:
     return f"it belongs to user {jvm.user}: be that user or root, or add --sudo"
 
 
+def stopped(state: str) -> str:
+    """Why a process in that state of the kernel's cannot answer; empty where it can."""
+    if state in ("T", "t"):
+        return f"the process is stopped (state {state}): it cannot answer until it gets SIGCONT"
+    return ""
+
+
 def attach_obstacle(jvm: Jvm) -> str | None:
     """Why no client at all could attach to this JVM, or None. Each is known before a signal is sent.
 
@@ -131,8 +138,8 @@ def attach_obstacle(jvm: Jvm) -> str | None:
         return "it is an OpenJ9 VM, which does not speak HotSpot's attach protocol"
     if jvm.readable and jvm.vm is not Vm.HOTSPOT:
         return NO_HOTSPOT
-    if jvm.state in ("T", "t"):
-        return f"the process is stopped (state {jvm.state}): it cannot answer until it gets SIGCONT"
+    if why := stopped(jvm.state):
+        return why
     if jvm.attach_disabled_by:
         return f"attach is switched off by -XX:+DisableAttachMechanism in {jvm.attach_disabled_by}"
     if jvm.attach_listening:

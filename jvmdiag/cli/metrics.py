@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jvmdiag.cli import declared, options, servers
+from jvmdiag.cli import options
 from jvmdiag.cli.statsd import sending
 
 if TYPE_CHECKING:
@@ -32,7 +32,20 @@ class Format(str, Enum):
     OPENMETRICS = "openmetrics"
 
 
-@options.shared("target", "jvm", "view", "jdk_image", "no_pull", *options.SSH, *options.LOOKED)
+_SHARED = (
+    "target",
+    "statsd",
+    *options.SERVERS,
+    "threads",
+    "jvm",
+    "view",
+    "jdk_image",
+    "no_pull",
+    *options.SSH,
+)
+
+
+@options.shared(*_SHARED, *options.LOOKED)
 def command(
     way: options.Way,
     interval: Annotated[
@@ -47,13 +60,6 @@ def command(
     format_: Annotated[
         str, typer.Option("--format", metavar="FORMAT", help="text, or openmetrics for Prometheus.")
     ] = "text",
-    statsd: declared.Statsd = None,
-    apache: servers.Apache = None,
-    tomcat: servers.Tomcat = None,
-    tomcat_user: servers.TomcatUser = None,
-    threads: servers.Threads = True,
-    jmx: servers.Jmx = None,
-    jmx_user: servers.JmxUser = None,
 ) -> None:
     """Show the machine around a JVM: CPU, requests, memory, network, disk, limits, the JVM, Tomcat, Apache.
 
@@ -70,10 +76,9 @@ def command(
         )
     if watch and count > 1:
         raise BadRequest("--watch goes on until Ctrl-C", advice="--count alone, for a line each")
-    options_given = servers.Asked(apache, tomcat, tomcat_user, threads, jmx, jmx_user)
-    asked = servers.request_of(way, options_given)
     check_times(interval, count)
-    with sending(statsd) as send, watching(way.job, asked, way.journal) as watched:
+    asked = way.servers
+    with sending(way.statsd) as send, watching(way.job, asked, way.journal) as watched:
         sets = (send(one) for one in each_metrics(watched, interval, None if watch else count))
         if watch:
             _watch(way, sets)

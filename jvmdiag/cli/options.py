@@ -38,12 +38,14 @@ from jvmdiag.cli.declared import (
     View,
     Yes,
 )
+from jvmdiag.cli.servers import Apache, Jmx, JmxUser, Threads, Tomcat, TomcatUser
 
 if TYPE_CHECKING:
     from jvmdiag.cli.statsd import Mark
     from jvmdiag.collect.dry_run import DryRun
     from jvmdiag.collect.job import Job, Journal
     from jvmdiag.collect.price import Offer, Terms
+    from jvmdiag.collect.servers import ServersRequest
     from jvmdiag.load.running import LoadSpec
 
 Choice = TypeVar("Choice", bound=Enum)
@@ -55,6 +57,7 @@ JVM = ("jvm", "method", "jdk_image", "no_pull", "view")
 SSH = ("sudo", "identity", "ssh_config", "accept_new_host_key")
 FILES = ("output", "compress", "encrypt_to")
 PRICE = ("yes", "max_pause", "force", "probe", "sample", "statsd")
+SERVERS = ("apache", "tomcat", "tomcat_user", "jmx", "jmx_user")
 LOOKED = ("json", "verbose", "quiet")
 SHOWN = ("json", "dry_run", "verbose", "quiet")
 QUESTION = ("target", *JVM, *SSH, "timeout_s", *SHOWN)
@@ -87,6 +90,12 @@ class Way:
     probe: Probe = None
     sample: Sample = True
     statsd: Statsd = None
+    apache: Apache = None
+    tomcat: Tomcat = None
+    tomcat_user: TomcatUser = None
+    threads: Threads = True
+    jmx: Jmx = None
+    jmx_user: JmxUser = None
     json: Json = False
     dry_run: OnlyLook = False
     verbose: Verbose = False
@@ -112,6 +121,13 @@ class Way:
     def terms(self) -> Terms:
         """What may be paid, and who says yes. Raises BadRequest for a time or a --force that is none."""
         return _terms_of(self)
+
+    @cached_property
+    def servers(self) -> ServersRequest:
+        """What Tomcat and Apache are asked. Raises BadRequest as `request_of` does."""
+        from jvmdiag.cli.servers import request_of
+
+        return request_of(self)
 
     @cached_property
     def mark(self) -> Mark:

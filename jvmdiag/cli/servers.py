@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jvmdiag.cli import options
-
 if TYPE_CHECKING:
+    from jvmdiag.cli.options import Way
     from jvmdiag.collect.servers import ServersRequest
     from jvmdiag.metrics.http import Credentials
 
@@ -69,36 +67,24 @@ JmxUser = Annotated[
 ]
 
 
-@dataclass(frozen=True)
-class Asked:
-    """The options as they were given."""
-
-    apache: str | None = None
-    tomcat: str | None = None
-    tomcat_user: str | None = None
-    threads: bool = True
-    jmx: str | None = None
-    jmx_user: str | None = None
-
-
-def request_of(way: options.Way, asked: Asked) -> ServersRequest:
+def request_of(way: Way) -> ServersRequest:
     """Raises BadRequest for URLs that are none, and where a password is wanted and nobody can be asked."""
     from jvmdiag.collect.servers import ServersRequest
     from jvmdiag.errors import BadRequest
     from jvmdiag.impact.prober import check_url
 
-    for option, url in (("--apache", asked.apache), ("--tomcat", asked.tomcat)):
+    for option, url in (("--apache", way.apache), ("--tomcat", way.tomcat)):
         if url:
             check_url(url, option)
-    if asked.tomcat and not asked.tomcat_user:
+    if way.tomcat and not way.tomcat_user:
         raise BadRequest("Tomcat's manager asks for a user", advice="--tomcat-user NAME")
     return ServersRequest(
-        asked.apache,
-        asked.tomcat,
-        _credentials(way, asked.tomcat_user, PASSWORD_VARIABLE, "Tomcat's manager"),
-        asked.threads,
-        _address(asked.jmx) if asked.jmx else None,
-        _credentials(way, asked.jmx_user, JMX_VARIABLE, "the management agent"),
+        way.apache,
+        way.tomcat,
+        _credentials(way, way.tomcat_user, PASSWORD_VARIABLE, "Tomcat's manager"),
+        way.threads,
+        _address(way.jmx) if way.jmx else None,
+        _credentials(way, way.jmx_user, JMX_VARIABLE, "the management agent"),
     )
 
 
@@ -116,7 +102,7 @@ def _address(text: str) -> tuple[str, int]:
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
-def _credentials(way: options.Way, user: str | None, variable: str, where: str) -> Credentials | None:
+def _credentials(way: Way, user: str | None, variable: str, where: str) -> Credentials | None:
     from jvmdiag.errors import BadRequest
     from jvmdiag.metrics.http import Credentials
 

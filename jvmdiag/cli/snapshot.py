@@ -14,6 +14,7 @@ Examples:
   jvmdiag snapshot web --light
   jvmdiag snapshot ssh://ops@app1 --sudo --full --heap
   jvmdiag snapshot web --encrypt-to team.txt
+  jvmdiag snapshot web --tomcat-user ops
 """
 
 
@@ -23,6 +24,7 @@ _SHARED = (
     "max_pause",
     "force",
     "statsd",
+    *options.SERVERS,
     *options.JVM,
     *options.SSH,
     "output",
@@ -76,7 +78,7 @@ def command(
         raise BadRequest("--light and --full exclude each other")
     risk = Risk.LIGHT if light else Risk.FULL if full else Risk.DEFAULT
     request = SnapshotRequest(
-        risk, count, interval, logs_mb, redact, heap, fetch_found, not no_archive, way.terms
+        risk, count, interval, logs_mb, redact, heap, fetch_found, not no_archive, way.terms, way.servers
     )
     with way.mark.around("snapshot"), progress_of(way.console, "heap dump") as progress:
         way.mark.begin()

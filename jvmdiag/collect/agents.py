@@ -26,7 +26,7 @@ _ASKS = NoPage(Why.REFUSED, "JMX: the management agent asks for a user and a pas
 
 
 class ManagementAgents:
-    """Those of one JVM. `address` names one by its registry, else the JVM is asked by `ask`, once.
+    """Those of one JVM. `address` names one by its registry, else the JVM is asked by `ask`, until it answers.
 
     Of what did not answer the reason is told for a minute, and then it is asked again; of what refused, to the end.
     """
@@ -52,6 +52,8 @@ class ManagementAgents:
         """Raises nothing of ours."""
         if self._found is None:
             agent = self._agent()
+            if isinstance(agent, NoPage) and agent.why is Why.LATER:
+                return agent
             self._found = agent if isinstance(agent, NoPage) else self._usable(agent)
         if isinstance(self._found, NoPage):
             return self._found

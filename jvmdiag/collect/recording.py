@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,7 +16,7 @@ from jvmdiag.hosts.base import Host
 from jvmdiag.hosts.place import ContainerPlace, Place
 from jvmdiag.hosts.runner import Life, life_of, this_run
 from jvmdiag.impact.around import lock_path
-from jvmdiag.impact.runs import LOCK, TRIGGER, Made, RecordedJvm, RunRecord, Runs, fresh_id
+from jvmdiag.impact.runs import LOCK, TRIGGER, Made, RecordedJvm, RunRecord, Runs, fresh_id, why_not_gone
 from jvmdiag.model import Jvm
 
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
@@ -83,7 +82,14 @@ def attaching(job: Job, place: Place) -> Iterator[Callable[[Jvm], None]]:
 def recorded_here(job: Job, made: tuple[Made, ...], warn: Callable[[str], None]) -> Iterator[None]:
     """Around everything that makes `made` on this machine; its record stays where something of it does."""
     runs = Runs()
-    record = RunRecord(id=fresh_id(), target=str(job.target), here=made, run=this_run(), at_s=time.time())
+    record = RunRecord(
+        id=fresh_id(),
+        target=str(job.target),
+        here=made,
+        here_in=_inode_of(made),
+        run=this_run(),
+        at_s=time.time(),
+    )
     if not runs.keep(record):
         warn(
             f"no record of this run can be kept in {runs.directory}: jvmdiag sweep will not know what it leaves"
@@ -91,8 +97,15 @@ def recorded_here(job: Job, made: tuple[Made, ...], warn: Callable[[str], None])
     try:
         yield
     finally:
-        if not any(os.path.lexists(one.path) for one in made):
+        if not any(why_not_gone(record, one) for one in made):
             runs.drop(record.id)
+
+
+def _inode_of(made: tuple[Made, ...]) -> int:
+    """Of the directory that all of it is in."""
+    with suppress(OSError):
+        return Path(made[0].path).parent.stat().st_ino
+    return 0
 
 
 def take_over(target: str, path: str, partial: Path) -> None:

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from jvmdiag.attach.rung import THREAD_PRINT, NotReady, Ready, Scene, Speaker
-from jvmdiag.capture.choose import survey
+from jvmdiag.attach.rung import THREAD_PRINT, Scene
 from jvmdiag.collect.agents import ManagementAgents
-from jvmdiag.errors import CommandRefused, JvmdiagError, NoMethod
+from jvmdiag.collect.asking import Questions
 from jvmdiag.hosts.base import Host
 from jvmdiag.metrics.apache import DEFAULT_URL as APACHE_URL
 from jvmdiag.metrics.apache import PROGRAMS, ServerStatus, apache_group, read_apache
 from jvmdiag.metrics.figure import Group
 from jvmdiag.metrics.http import Credentials, Http, NoPage, Vantage, Why, vantages
 from jvmdiag.metrics.look import Look
+from jvmdiag.metrics.pulse import pulse_of
 from jvmdiag.metrics.sockets import sockets_of
 from jvmdiag.metrics.tomcat import ManagerStatus, manager_url, read_tomcat, tomcat_group
 from jvmdiag.metrics.tomcat_jmx import TomcatBeans
 from jvmdiag.metrics.tomcat_threads import is_tomcat
 
 P = TypeVar("P", ServerStatus, ManagerStatus, TomcatBeans)
-# They start no container, and a JVM that is asked by them for its threads stands still for a millisecond.
-_CHEAP = ("direct", "tools")
-_ASK_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -64,38 +62,62 @@ class Reading:
 
 @dataclass
 class Servers:
-    """The servers around one JVM. `scene` is None where there is no JVM: then only `host` is there to ask from."""
+    """The servers around one JVM. `scene` is None where there is no JVM: then only `host` is there to ask from.
+
+    `unanswered` says of what was asked for by name why it did not answer at last.
+    """
 
     host: Host
     scene: Scene | None
     request: ServersRequest
     stack: ExitStack
+    unanswered: tuple[str, ...] = field(default=(), init=False)
     _http: Http = field(init=False)
     _agents: ManagementAgents = field(init=False)
-    _speaker: Speaker | None = field(default=None, init=False)
-    _silent: str = field(default="", init=False)
+    _questions: Questions = field(init=False)
+    _refused: NoPage | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         seen_from = vantages(self.scene) if self.scene else (Vantage(self.host),)
         self._http = Http(seen_from)
         request = self.request
-        self._agents = ManagementAgents(seen_from, request.jmx, request.jmx_credentials, self._ask)
+        self._questions = Questions(self.scene, self.stack)
+        self._agents = ManagementAgents(seen_from, request.jmx, request.jmx_credentials, self._questions.ask)
 
     def read(self, look: Look) -> Reading:
         """Ask for the pages of the servers that `look` saw, or that were named. Raises nothing of ours."""
         apache = self.request.apache_url
         if apache is None and any(one.comm in PROGRAMS for one in look.processes()):
             apache = APACHE_URL
-        credentials = self.request.credentials
+        self._questions.see(pulse_of(look))
         comms = [task.name for task in look.tasks()]
-        url = self.request.tomcat_url or manager_url(comms)
-        page = read_tomcat(self._http, credentials, url) if credentials else None
-        return Reading(
+        page = self._manager(comms)
+        reading = Reading(
             time.monotonic(),
             read_apache(self._http, apache) if apache else None,
             page,
             None if isinstance(page, ManagerStatus) else self._beans(comms),
         )
+        self.unanswered = tuple(self._unanswered(reading))
+        return reading
+
+    def _unanswered(self, reading: Reading) -> Iterator[str]:
+        request = self.request
+        if request.apache_url:
+            yield from _why(reading.apache)
+        yield from _why(reading.tomcat)
+        if request.jmx or request.jmx_credentials:
+            yield from _why(reading.jmx)
+
+    def _manager(self, comms: list[str]) -> ManagerStatus | NoPage | None:
+        """One that is refused does not come again: Tomcat locks a user out after five wrong passwords."""
+        credentials = self.request.credentials
+        if credentials is None or self._refused:
+            return self._refused
+        page = read_tomcat(self._http, credentials, self.request.tomcat_url or manager_url(comms))
+        if isinstance(page, NoPage) and page.why is Why.REFUSED:
+            self._refused = page
+        return page
 
     def _beans(self, comms: list[str]) -> TomcatBeans | NoPage | None:
         """Where this is Tomcat and the JVM may be asked, or an agent was named."""
@@ -107,7 +129,7 @@ class Servers:
         seconds = after.at_s - before.at_s if before else 0.0
         comms = [task.name for task in look.tasks()]
         dump = None if after.status else self._threads(comms)
-        silent = (self._silent,) if self._silent and not after.status else ()
+        silent = (self._questions.why,) if self._questions.why and not after.status else ()
         tomcat = tomcat_group(
             before.status if before else None,
             after.status,
@@ -132,33 +154,8 @@ class Servers:
         """The text of a thread dump, where this is Tomcat and the JVM may be asked cheaply."""
         if not self.request.threads or not is_tomcat(comms):
             return None
-        dump = self._ask(THREAD_PRINT)
+        dump = self._questions.ask(THREAD_PRINT)
         return None if isinstance(dump, NoPage) else dump
-
-    def _ask(self, line: str) -> str | NoPage:
-        """The JVM's answer by a cheap rung. One that did not answer once is not asked again."""
-        if self.scene is None or self._silent:
-            return NoPage(Why.OTHER, self._silent or "there is no JVM")
-        try:
-            self._speaker = self._speaker or self._open(self.scene)
-            return self._speaker.ask(line, _ASK_TIMEOUT_S).decode("utf-8", "replace")
-        except CommandRefused as error:
-            return NoPage(Why.OTHER, f"JMX: {error}")
-        except (JvmdiagError, TimeoutError) as error:
-            # One that stands still answers at no port either.
-            other_way = isinstance(error, NoMethod) and self.scene.jvm.state not in ("T", "t")
-            named = ". An agent's port can be named: --jmx PORT" if other_way else ""
-            self._silent = f"Tomcat by JMX or a thread dump: {error}{named}"
-            return NoPage(Why.OTHER, self._silent)
-
-    def _open(self, scene: Scene) -> Speaker:
-        """Raises NoMethod."""
-        steps = survey(scene, THREAD_PRINT)
-        for step in steps:
-            if isinstance(step.readiness, Ready) and step.rung.name in _CHEAP:
-                return self.stack.enter_context(step.rung.open(scene))
-        why = next(step.readiness.reason for step in steps if isinstance(step.readiness, NotReady))
-        raise NoMethod("the JVM cannot be asked cheaply", why=why)
 
 
 def _known(page: P | NoPage | None) -> P | None:

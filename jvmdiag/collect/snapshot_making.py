@@ -59,6 +59,7 @@ class Making:
             request.redact,
             self.order.job.access.sudo,
             self.standing,
+            request.servers,
         )
 
     @property

@@ -23,19 +23,19 @@ from jvmdiag.transfer.sink import PARTIAL_SUFFIX, private_directory
 
 HEAP_DUMP = "heap dump"
 _ASKED_FOR = "asked for"
+# What a summary can show. All of them are in found.txt.
+_MOST_NAMED = 100
 _DELETED = " (deleted)"
 
 
 def not_fetched(found: tuple[Found, ...]) -> Iterator[BundledItem]:
-    """An entry for each file that was listed and not brought here."""
-    for one in found:
-        yield BundledItem(
-            name=one.path,
-            about=one.kind.value,
-            risk=_ASKED_FOR,
-            status=SKIPPED,
-            why="only with --fetch-found",
-        )
+    """An entry for each file that was listed and not brought here; of very many for the last written, and one more."""
+    named = sorted(found, key=lambda one: one.age_s)[:_MOST_NAMED]
+    entry = BundledItem(name="", risk=_ASKED_FOR, status=SKIPPED, why="only with --fetch-found")
+    for one in named:
+        yield replace(entry, name=one.path, about=one.kind.value)
+    if more := len(found) - len(named):
+        yield replace(entry, name=f"{more:,} more files", about="listed in found.txt")
 
 
 def fetch_found(

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from jvmdiag.collect.job import Job, Journal, Progress
 from jvmdiag.collect.price import NO_TERMS, Terms
+from jvmdiag.collect.servers import ServersRequest
 from jvmdiag.errors import BadRequest, SnapshotPartial
 from jvmdiag.metrics.figure import Metrics
 from jvmdiag.snapshot.digest import Digest
 from jvmdiag.snapshot.item import Risk
-from jvmdiag.transfer.bundle import FAILED, Bundle
+from jvmdiag.transfer.bundle import FAILED, PARTIAL, Bundle
 
 SUMMARY = "summary.md"
 _HOUR_S = 3600.0
@@ -24,6 +25,7 @@ _MOST_LOGS_MB = 1000.0
 @dataclass(frozen=True)
 class SnapshotRequest:
     """`heap` asks for a heap dump too, `fetch_found` for the files that lie around the JVM, `archive` for a .tar.gz.
+    `servers` says how Tomcat and Apache are asked for their figures.
 
     Raises BadRequest for what does not go together.
     """
@@ -37,6 +39,7 @@ class SnapshotRequest:
     fetch_found: bool = False
     archive: bool = True
     terms: Terms = NO_TERMS
+    servers: ServersRequest = field(default_factory=ServersRequest)
 
     def __post_init__(self) -> None:
         if not 1 <= self.count <= _MOST_DUMPS or not 0 <= self.interval_s <= _HOUR_S:
@@ -72,13 +75,14 @@ class SnapshotTaken:
     @property
     def fault(self) -> SnapshotPartial | None:
         """What whoever asked for it has to know, where not all of it could be taken."""
-        failed = ", ".join(item.name for item in self.bundle.having(FAILED))
-        if not failed:
+        named = {status: [item.name for item in self.bundle.having(status)] for status in (FAILED, PARTIAL)}
+        why = "; ".join(f"{status}: {', '.join(names)}" for status, names in named.items() if names)
+        if not why:
             return None
         where = self.folder / SUMMARY if self.folder else f"{SUMMARY} of {self.archive}"
         return SnapshotPartial(
             "the snapshot stands, and not all of it could be taken",
-            why=f"failed: {failed}",
+            why=why,
             advice=f"what each said is in {where}",
         )
 

@@ -6,9 +6,10 @@ engine gives out files, its log and what it knows of the container.
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from jvmdiag.attach.rung import Scene
@@ -21,7 +22,7 @@ from jvmdiag.jvm.discovery import look_closely
 from jvmdiag.snapshot.found import APACHE_DIRECTORIES, Found, Kind, Lying, found_text, kind_of
 from jvmdiag.snapshot.inspected import INSPECT, inspected
 from jvmdiag.snapshot.item import NotTaken, Risk, Taken
-from jvmdiag.snapshot.logs import container_log_of, end_of, end_of_log, named_logs
+from jvmdiag.snapshot.logs import Timely, container_log_of, end_of, end_of_log, named_logs, part_of_log
 from jvmdiag.transfer.bundle import FAILED, BundledItem
 
 _BOUND_S = 20.0
@@ -54,6 +55,7 @@ class StillTimeline:
     logs_bytes: int
     redact: bool
     lying: Lying = field(default_factory=Lying)
+    log_bound_s: float = _BOUND_S
 
     def all(self) -> None:
         """Raises KeyboardInterrupt alone."""
@@ -136,16 +138,16 @@ class StillTimeline:
         return [one for one in self.lying.logs if one.path.startswith(of_apache) is apache]
 
     def _log(self, one: Found) -> Taken:
-        until = time.monotonic() + _BOUND_S
+        """The engine gives it out from its beginning, so all of it has to come for its end."""
         with archived(self.place, one.path) as file:
-
-            def timely() -> Iterator[bytes]:
-                for chunk in file.chunks:
-                    if time.monotonic() > until:
-                        raise TimeoutError(f"{one.path} was not read to its end within {_BOUND_S:g} s")
-                    yield chunk
-
-            return end_of_log(end_of(timely(), self.logs_bytes + 1), self.logs_bytes, one)
+            chunks = Timely(file.chunks, self.log_bound_s)
+            data = end_of(chunks, self.logs_bytes + 1)
+            if chunks.cut and chunks.came_bytes < file.size_bytes:
+                whole = replace(one, size_bytes=file.size_bytes)
+                fetch = f"jvmdiag fetch {shlex.quote(self.place.name)} {shlex.quote(one.path)}"
+                why = f"{chunks.cut}, from its beginning; all of it: {fetch}"
+                return part_of_log(data, chunks.came_bytes, self.logs_bytes, whole, why)
+            return end_of_log(data, self.logs_bytes, one)
 
     def _none(self, name: str, why: str) -> Made:
         def how() -> Taken:

@@ -11,7 +11,7 @@ from jvmdiag.collect.job import Job, Progress
 from jvmdiag.errors import AttachRefused, Declined, JvmdiagError, NoImage, PriceError
 from jvmdiag.model import Forecast
 from jvmdiag.snapshot.item import At, Item, NotTaken, Risk, Taken
-from jvmdiag.transfer.bundle import FAILED, INTERRUPTED, SKIPPED, TAKEN, BundledItem, Folder, Stored
+from jvmdiag.transfer.bundle import FAILED, INTERRUPTED, PARTIAL, SKIPPED, TAKEN, BundledItem, Folder, Stored
 from jvmdiag.units import duration, size
 
 
@@ -78,7 +78,9 @@ class Taking:
                 item, error, clock, f"a fault of jvmdiag: {error!r}; the manifest's notes have its place"
             )
         else:
-            self._keep(item, TAKEN, "", clock, taken, stored, forecast)
+            self._keep(
+                item, PARTIAL if taken.missing else TAKEN, taken.missing, clock, taken, stored, forecast
+            )
 
     def _reason_not_to(self, item: Item) -> str:
         if self.gone:
@@ -127,7 +129,8 @@ class Taking:
     def keep(self, entry: BundledItem) -> None:
         """One more entry; an older one of that name makes room."""
         self.entries = [*(one for one in self.entries if one.name != entry.name), entry]
-        said = f"{size(entry.size_bytes)} in {duration(entry.took_s)}" if entry.status == TAKEN else entry.why
+        came = f"{size(entry.size_bytes)} in {duration(entry.took_s)}" if entry.held else ""
+        said = "; ".join(part for part in (came, entry.why) if part)
         if entry.began_s is not None:
             self.progress.note(f"  {entry.began_s:5.1f} s  {entry.status:<7}  {entry.name}: {said}")
 

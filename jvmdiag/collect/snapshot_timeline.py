@@ -51,6 +51,7 @@ class Timeline:
     sudo: bool = False
     standing: str = ""
     """Why the JVM cannot answer, nor anything else be executed beside it: its container is paused."""
+    servers: ServersRequest = field(default_factory=ServersRequest)
     lying: Lying = field(default_factory=Lying)
     apache: Lying = field(default_factory=Lying)
     _log: AccessLog = field(default_factory=AccessLog)
@@ -133,7 +134,7 @@ class Timeline:
     def _figures(self, when: str) -> Taken:
         scene, reach = self.run.at.scene, self.run.at.reach
         # Before, nobody knows yet whether the JVM answers; once it did, it may say which threads of Tomcat are busy.
-        request = ServersRequest(threads=bool(self.digest.dumps) and not self.run.mute)
+        request = replace(self.servers, threads=bool(self.digest.dumps) and not self.run.mute)
         with ExitStack() as stack:
             servers = Servers(scene.inside, scene, request, stack)
             metrics = take_metrics(Watched(scene.place.name, reach, scene.jvm, servers, self._log))
@@ -143,7 +144,7 @@ class Timeline:
             self.digest.before = metrics
         else:
             self.digest.after = metrics
-        return Taken(self.shown(metrics).encode())
+        return Taken(self.shown(metrics).encode(), missing="; ".join(servers.unanswered))
 
     def _listed(self) -> Taken:
         at = self.run.at

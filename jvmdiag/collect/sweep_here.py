@@ -15,7 +15,7 @@ from pathlib import Path
 from jvmdiag.collect.leftover import Leftover, State
 from jvmdiag.collect.sweep import Broom, Swept
 from jvmdiag.hosts.runner import this_run
-from jvmdiag.impact.runs import ARCHIVE, SNAPSHOT, Made, RunRecord
+from jvmdiag.impact.runs import ARCHIVE, SNAPSHOT, Made, RunRecord, Runs, why_not_gone
 from jvmdiag.target import parse_target
 from jvmdiag.transfer.bundle import MANIFEST
 from jvmdiag.transfer.bundle_sealed import SEALED_SUFFIX
@@ -39,7 +39,7 @@ def sweep_here(targets: Collection[str], broom: Broom) -> tuple[Swept, ...]:
     mine = [one for one in broom.runs.all()[0] if one.run.machine == this_run().machine]
     records = [one for one in mine if not named or one.target in named]
     now_s = time.time()
-    found = [one for record in records for one in _of(record, now_s)]
+    found = [one for record in records for one in _of(record, broom.runs, now_s)]
     chosen: Sequence[Leftover] = ()
     if not broom.only_look and any(one.state.removable for one in found):
         chosen = [one for one in broom.choose(found) if one.state.removable]
@@ -48,18 +48,25 @@ def sweep_here(targets: Collection[str], broom: Broom) -> tuple[Swept, ...]:
     return (Swept(THIS_MACHINE, after, dropped),) if after or dropped else ()
 
 
-def _of(record: RunRecord, now_s: float) -> Iterator[Leftover]:
+def _of(record: RunRecord, runs: Runs, now_s: float) -> Iterator[Leftover]:
     if record.under_way(now_s):
         for made in record.here:
             if os.path.lexists(made.path):
                 yield replace(_leftover(record, made), state=State.UNDER_WAY, note="its run goes on")
         return
+    seen = False
     for made in (*record.here, *_documents(record)):
         try:
             status = os.lstat(made.path)
         except OSError:
             continue
+        seen = True
         yield _judged(_leftover(record, made), Path(made.path), status, now_s)
+    # All of it is in one directory.
+    if not seen and record.here and (why := why_not_gone(record, record.here[0])):
+        by_hand = f"rm -- {shlex.quote(str(runs.path(record.id)))}"
+        note = f"{why}: is its disk mounted? Where it is gone for good, so may its record be: {by_hand}"
+        yield replace(_leftover(record, record.here[0]), state=State.UNSURE, note=note)
 
 
 def _documents(record: RunRecord) -> Iterator[Made]:

@@ -55,7 +55,8 @@ class RunRecord:
     """One run on one target. `engine` and `container` (its id) are empty for a machine, `boot` is its boot id or empty.
 
     `partial` is the file of this machine that the copy goes to, or empty. `here` is what a snapshot makes on this
-    machine: such a record speaks of nothing else. `at_s` is in Unix seconds.
+    machine: such a record speaks of nothing else; `here_in` is the inode number of the directory that it is in, 0 where
+    nobody knows. `at_s` is in Unix seconds.
     """
 
     id: str
@@ -67,6 +68,7 @@ class RunRecord:
     made: tuple[Made, ...] = ()
     partial: str = ""
     here: tuple[Made, ...] = ()
+    here_in: int = 0
     run: Runner
     at_s: float
 
@@ -74,6 +76,25 @@ class RunRecord:
         """Whether its run goes on, or may: then nothing of it is anybody's business."""
         life = life_of(self.run)
         return life is Life.ALIVE or (life is Life.UNSEEN and now_s - self.at_s < _LONGEST_S)
+
+
+def why_not_gone(record: RunRecord, made: Made) -> str:
+    """Empty where it is known that `made`, of its `here`, is gone: the directory it was made in is there, without it.
+
+    Where a disk is not mounted that directory is missing, or the mount point is there in its place, and empty.
+    """
+    directory = Path(made.path).parent
+    try:
+        inode = directory.stat().st_ino
+        os.lstat(made.path)
+    except FileNotFoundError:
+        if not os.path.lexists(directory):
+            return f"{directory} is not there"
+    except OSError as error:
+        return f"it cannot be looked at: {(error.strerror or str(error)).lower()}"
+    else:
+        return "it is there"
+    return f"{directory} is another directory than it was made in" if record.here_in not in (0, inode) else ""
 
 
 def fresh_id() -> str:
@@ -95,7 +116,7 @@ class Runs:
 
     def keep(self, record: RunRecord) -> bool:
         """Put `record` on the disk, in place of an older one of its id. False where it cannot be written."""
-        place = self._path(record.id)
+        place = self.path(record.id)
         fresh = place.with_suffix(".partial")
         text = json.dumps({"schema": SCHEMA, **asdict(record)}, ensure_ascii=False)
         try:
@@ -114,7 +135,7 @@ class Runs:
     def drop(self, record_id: str) -> None:
         """Take the record away; one that is gone is fine."""
         with suppress(OSError):
-            self._path(record_id).unlink(missing_ok=True)
+            self.path(record_id).unlink(missing_ok=True)
 
     def all(self) -> tuple[tuple[RunRecord, ...], tuple[tuple[str, str], ...]]:
         """Every record, oldest first; and the files that are none, each with why. Those are left as they are."""
@@ -129,7 +150,7 @@ class Runs:
                 strange.append((str(path), str(error)))
         return tuple(sorted(records, key=lambda record: record.at_s)), tuple(strange)
 
-    def _path(self, record_id: str) -> Path:
+    def path(self, record_id: str) -> Path:
         return self.directory / f"{record_id}.json"
 
 
@@ -166,6 +187,7 @@ def _record(document: Mapping[str, Any]) -> RunRecord:
         made=tuple(Made(_text(one["kind"]), _absolute(one["path"])) for one in document["made"]),
         partial=_text(document["partial"]),
         here=tuple(Made(_text(one["kind"]), _rooted(one["path"])) for one in document.get("here", ())),
+        here_in=int(document.get("here_in", 0)),
         run=_runner(document["run"]),
         at_s=float(document["at_s"]),
     )

@@ -48,11 +48,13 @@ class Credentials:
 
 
 class Why(str, Enum):
-    """NOBODY: no one listens there. REFUSED: 401 or 403. NO_CLIENT: nothing there can ask. OTHER: the rest."""
+    """NOBODY: no one listens there. REFUSED: 401 or 403. NO_CLIENT: nothing there can ask. LATER: it does not answer
+    now, and is asked again. OTHER: the rest."""
 
     NOBODY = "nobody"
     REFUSED = "refused"
     NO_CLIENT = "no client"
+    LATER = "later"
     OTHER = "other"
 
 

@@ -184,11 +184,11 @@ def _pauses(bundle: Bundle) -> str:
 
 def _missing(bundle: Bundle) -> str:
     rows = ((escape(names), _tag(status, status), escape(why)) for names, status, why in missing(bundle))
-    return _section("Not taken", ("item", "!", "why"), rows)
+    return _section("Not taken, or not whole", ("item", "!", "why"), rows)
 
 
 def _items(bundle: Bundle) -> str:
-    rows = (_item(one, bundle.took_s) for one in bundle.having(TAKEN))
+    rows = (_item(one, bundle.took_s) for one in bundle.held)
     head = ("item", "file", ">size", ">took", "when", "!sha256")
     return _section(f"Taken, over {duration(bundle.took_s)}", head, rows)
 

@@ -65,7 +65,7 @@ def _lines(bundle: Bundle, digest: Digest) -> Iterator[str]:
     pauses = tuple((plain(name), plain(text)) for name, text in pause_rows(bundle))
     yield from _table("How long the application stood still for it", ("item", "pause"), pauses)
     rest = tuple((plain(names), status, plain(why)) for names, status, why in missing(bundle))
-    yield from _table("Not taken", ("item", "", "why"), rest)
+    yield from _table("Not taken, or not whole", ("item", "", "why"), rest)
 
 
 def _table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

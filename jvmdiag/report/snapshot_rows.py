@@ -9,9 +9,10 @@ from jvmdiag.metrics.figure import Level, Metrics, Verdict
 from jvmdiag.report.cost import pause_text
 from jvmdiag.snapshot.busy import Pool
 from jvmdiag.snapshot.digest import Digest, same_top
-from jvmdiag.transfer.bundle import FAILED, INTERRUPTED, SKIPPED, TAKEN, Bundle
+from jvmdiag.transfer.bundle import FAILED, INTERRUPTED, PARTIAL, SKIPPED, TAKEN, Bundle
 from jvmdiag.units import duration, size
 
+_NOT_ALL = (FAILED, PARTIAL, INTERRUPTED, SKIPPED)
 BUSY_SHOWN, POOLS_SHOWN, CLASSES_SHOWN = 12, 12, 10
 
 
@@ -62,7 +63,7 @@ def jvm_line(bundle: Bundle) -> str:
 
 def taken_line(bundle: Bundle) -> str:
     """24 items in 16.2 s, by direct (attach protocol by this process); 1 failed, 2 skipped"""
-    counts = [(len(bundle.having(status)), status) for status in (FAILED, INTERRUPTED, SKIPPED)]
+    counts = [(len(bundle.having(status)), status) for status in _NOT_ALL]
     rest = ", ".join(f"{count} {status}" for count, status in counts if count)
     how = f"by {bundle.method} ({bundle.method_detail})" if bundle.method else "the JVM could not be asked"
     # Its own pages cannot count themselves.
@@ -126,11 +127,10 @@ def pause_rows(bundle: Bundle) -> Iterator[tuple[str, str]]:
 
 
 def missing(bundle: Bundle) -> Iterator[tuple[str, str, str]]:
-    """Names, status and reason of what was not taken: what failed first, and those of one reason together."""
+    """Names, status and reason of what is not there, or not whole: what failed first, those of one reason together."""
     names: dict[tuple[str, str], list[str]] = {}
-    for status in (FAILED, INTERRUPTED, SKIPPED):
-        for item in bundle.having(status):
-            names.setdefault((status, item.why), []).append(item.name)
+    for item in bundle.having(*_NOT_ALL):
+        names.setdefault((item.status, item.why), []).append(item.name)
     for (status, why), those in names.items():
         yield ", ".join(those), status, why
 

@@ -148,8 +148,7 @@ def parse_found(text: str, prefix: str = "") -> Lying:
             closed.append(path)
         elif lying := _found(path.removeprefix(prefix), facts, now, logs=what == "log"):
             files.setdefault(lying.path, lying)
-    more = _MORE.search(text)
-    return Lying(tuple(files.values()), tuple(closed), int(more[1]) if more else 0)
+    return Lying(tuple(files.values()), tuple(closed), sum(map(int, _MORE.findall(text))))
 
 
 def _open(lines: Sequence[str], now: int) -> Iterator[Found]:

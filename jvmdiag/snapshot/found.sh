@@ -41,6 +41,25 @@ cd "/proc/$pid/fd" 2>/dev/null && ls -l 2>/dev/null | {
     listed "$@"
     [ "$seen" -le "$most" ] || say "more $((seen - most))"
 }
+# A shell holds as many names as there are, a command line does not: two hundred for each command.
+most=100000
+batch=
+number=1
+while [ "$number" -le 200 ]; do
+    batch="$batch \"\${$number}\""
+    number=$((number + 1))
+done
+lying() { # the format of a line, then names; a pattern that nothing matches is no file
+    format=$1
+    seen=0
+    shift
+    while [ $# -gt 200 ] && [ "$seen" -lt "$most" ]; do
+        eval "stat -c \"\$format\" $batch" 2>/dev/null
+        shift 200
+        seen=$((seen + 200))
+    done
+    if [ $# -gt 200 ]; then say "more $#"; else stat -c "$format" "$@" 2>/dev/null; fi
+}
 cd /
 for word; do
     dir=${word#*:}
@@ -53,12 +72,11 @@ for word; do
     fi
     case $word in
     dump:*)
-        # shellcheck disable=SC2046
-        stat -c "there %f %Y %s %n" "$dir"/hs_err_pid* "$dir"/replay_pid* "$dir"/*.hprof "$dir"/*.hprof.* "$dir"/*.jfr "$dir"/core \
-            "$dir"/core.* "$dir"/*gc*.log "$dir"/*gc*.log.* "$dir"/*GC*.log "$dir"/javacore* 2>/dev/null
+        lying "there %f %Y %s %n" "$dir"/hs_err_pid* "$dir"/replay_pid* "$dir"/*.hprof "$dir"/*.hprof.* "$dir"/*.jfr "$dir"/core \
+            "$dir"/core.* "$dir"/*gc*.log "$dir"/*gc*.log.* "$dir"/*GC*.log "$dir"/javacore*
         ;;
     log:*)
-        stat -c "log %f %Y %s %n" "$dir"/*.log "$dir"/*_log "$dir"/*.txt "$dir"/*.out 2>/dev/null
+        lying "log %f %Y %s %n" "$dir"/*.log "$dir"/*_log "$dir"/*.txt "$dir"/*.out
         ;;
     esac
 done

@@ -36,11 +36,13 @@ class NotTaken(Exception):
 
 @dataclass(frozen=True)
 class Taken:
-    """The bytes of one file, and what is to be known of them."""
+    """The bytes of one file, and what is to be known of them. `missing` says what else was wanted, and why it did not
+    come; empty where it is all there."""
 
     data: bytes
     note: str = ""
     pause: Pause | None = None
+    missing: str = ""
 
 
 @dataclass

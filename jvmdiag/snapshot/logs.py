@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from jvmdiag.attach.rung import Reach
+from jvmdiag.errors import JvmdiagError
 from jvmdiag.hosts.place import ContainerPlace
 from jvmdiag.snapshot.found import Found
 from jvmdiag.snapshot.item import At, Item, NotTaken, Risk, Taken
@@ -58,10 +60,45 @@ def container_log_of(place: ContainerPlace, most_bytes: int) -> Taken:
     """The end of its log, by its engine, which tells it of a container that stands still or has ended too."""
     if not place.facts.log_kept:
         raise NotTaken(f"the log driver {place.facts.log_driver} can't be read back, and no copy is kept")
-    data = end_of(place.engine.log_end(place.facts.id, _LINES), most_bytes + 1)
+    pieces = Timely(place.engine.log_end(place.facts.id, _LINES), _TIMEOUT_S)
+    data = end_of(pieces, most_bytes + 1)
     cut = len(data) > most_bytes
     part = f"the last {size(most_bytes)} of it" if cut else f"its last {_LINES:,} lines at most"
-    return Taken(_from_a_line(data[-most_bytes:]) if cut else data, part)
+    if pieces.cut:
+        part = f"{size(len(data))} of its last {_LINES:,} lines"
+    missing = f"its end: {pieces.cut}" if pieces.cut else ""
+    return Taken(_from_a_line(data[-most_bytes:]) if cut else data, part, missing=missing)
+
+
+class Timely:
+    """Pieces of a stream, to be gone through once, until `bound_s` are over or its way breaks: what came, came.
+
+    `came_bytes` are those so far. `cut` says why no more was waited for; empty where the stream came to its end.
+    """
+
+    def __init__(self, pieces: Iterable[bytes], bound_s: float) -> None:
+        self._pieces = pieces
+        self._bound_s = bound_s
+        self.came_bytes = 0
+        self.cut = ""
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Raises what the stream raises where nothing came before."""
+        until = time.monotonic() + self._bound_s
+        try:
+            for piece in self._pieces:
+                self.came_bytes += len(piece)
+                yield piece
+                if time.monotonic() > until:
+                    self.cut = f"no more was read than came within {self._bound_s:g} s"
+                    break
+        except JvmdiagError as error:
+            if not self.came_bytes:
+                raise
+            self.cut = str(error)
+        finally:
+            if isinstance(self._pieces, Generator):
+                self._pieces.close()
 
 
 def end_of(pieces: Iterable[bytes], most_bytes: int) -> bytes:
@@ -91,6 +128,15 @@ def named_logs(found: Sequence[Found]) -> list[tuple[Found, str]]:
     return [
         (one, _free_name(_PLAIN.sub("_", one.name)[-_NAME_CHARACTERS:], taken)) for one in found[:_MOST_FILES]
     ]
+
+
+def part_of_log(data: bytes, came_bytes: int, most_bytes: int, found: Found, why: str) -> Taken:
+    """Of a log that comes from its beginning and was cut behind `came_bytes`: the last of them, in `data`, from the
+    beginning of a line. They are the nearest to its end, which is missing, and `why`."""
+    data = data[-most_bytes:]
+    kept = _from_a_line(data) if len(data) < came_bytes else data
+    note = f"bytes {came_bytes - len(kept):,} to {came_bytes:,} of {found.size_bytes:,}: {found.path}"
+    return Taken(kept, note, missing=f"its last {size(found.size_bytes - came_bytes)}: {why}")
 
 
 def end_of_log(data: bytes, most_bytes: int, found: Found) -> Taken:

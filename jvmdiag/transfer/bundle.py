@@ -24,7 +24,7 @@ from jvmdiag.transfer.whole import write_whole
 SCHEMA = "jvmdiag.snapshot/1"
 MANIFEST = "manifest.json"
 ARCHIVE_SUFFIX = ".tar.gz"
-TAKEN, FAILED, SKIPPED, INTERRUPTED = "taken", "failed", "skipped", "interrupted"
+TAKEN, PARTIAL, FAILED, SKIPPED, INTERRUPTED = "taken", "partial", "failed", "skipped", "interrupted"
 _READ_BYTES = 1 << 20
 
 
@@ -32,7 +32,8 @@ _READ_BYTES = 1 << 20
 class BundledItem:
     """One item and what became of it. `file` is its path within the folder; empty where there is none.
 
-    `began_s` counts from the beginning of the snapshot, None where it was not begun. `why` says why it was not taken.
+    `began_s` counts from the beginning of the snapshot, None where it was not begun. `why` says why it was not taken,
+    or what of a PARTIAL one is missing.
     """
 
     name: str
@@ -50,6 +51,11 @@ class BundledItem:
     note: str = ""
     beside: str = ""
     """The name of its file beside the archive, where it is not in it: of a heap dump that is encrypted."""
+
+    @property
+    def held(self) -> bool:
+        """Whether there is a file of it."""
+        return self.status in (TAKEN, PARTIAL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +83,13 @@ class Bundle:
     commands: tuple[CommandRecord, ...] = ()
     tool: Tool = field(default_factory=Tool)
 
-    def having(self, status: str) -> tuple[BundledItem, ...]:
-        return tuple(item for item in self.items if item.status == status)
+    @property
+    def held(self) -> tuple[BundledItem, ...]:
+        return tuple(item for item in self.items if item.held)
+
+    def having(self, *statuses: str) -> tuple[BundledItem, ...]:
+        """In the order of the statuses."""
+        return tuple(item for status in statuses for item in self.items if item.status == status)
 
 
 @dataclass(frozen=True)
@@ -160,7 +171,7 @@ def write_archive(folder: Path, bundle: Bundle) -> tuple[Path, Pumped]:
 
 def files_of(bundle: Bundle) -> tuple[str, ...]:
     """The manifest, and each file that was taken into the folder."""
-    return (MANIFEST, *(item.file for item in bundle.items if item.status == TAKEN and item.file))
+    return (MANIFEST, *(item.file for item in bundle.held if item.file))
 
 
 @dataclass(frozen=True)

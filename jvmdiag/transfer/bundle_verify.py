@@ -12,7 +12,7 @@ from typing import IO
 
 from jvmdiag.errors import NotADump
 from jvmdiag.model import Witness
-from jvmdiag.transfer.bundle import ARCHIVE_SUFFIX, MANIFEST, SCHEMA, TAKEN, Bundle, BundledItem
+from jvmdiag.transfer.bundle import ARCHIVE_SUFFIX, MANIFEST, SCHEMA, Bundle, BundledItem
 from jvmdiag.transfer.document import parse_document, read_document
 from jvmdiag.transfer.manifest import manifest_path
 
@@ -53,9 +53,10 @@ def bundle_witnesses(
     else:
         with place.open("rb") as file:
             bundle, sums, fault = _of_archive(place, file, advance)
-    taken = [item for item in bundle.items if item.status == TAKEN]
-    sums |= {item.beside: found for item in taken if item.beside and (found := _beside(place, item, advance))}
-    witnesses = [_compared(item, sums.get(item.beside or item.file)) for item in taken]
+    sums |= {
+        item.beside: found for item in bundle.held if item.beside and (found := _beside(place, item, advance))
+    }
+    witnesses = [_compared(item, sums.get(item.beside or item.file)) for item in bundle.held]
     if fault:
         witnesses.append(Witness("archive", False, f"it does not unpack to its end: {fault}"))
     return sum(size for size, _ in sums.values()), tuple(witnesses)
@@ -88,7 +89,7 @@ def _of_folder(place: Path, advance: Callable[[int], None]) -> tuple[Bundle, dic
     for item in bundle.items:
         file = place / item.file
         # A manifest that leads out of its folder, or through a link, speaks of something else.
-        if item.status == TAKEN and _is_within(place, item.file) and file.is_file():
+        if item.held and _is_within(place, item.file) and file.is_file():
             with file.open("rb") as opened:
                 sums[item.file] = _summed(opened, advance)
     return bundle, sums, ""

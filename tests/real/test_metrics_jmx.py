@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
+import json
 import os
 import re
 import signal
+import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from docker.models.containers import Container
 
-from jvmdiag.attach.rung import ImageChoice, Scene
+from jvmdiag.attach.rung import ImageChoice, Scene, reach_of
 from jvmdiag.capture.choose import with_speaker
+from jvmdiag.collect.asking import Questions
 from jvmdiag.collect.job import Job, Journal
 from jvmdiag.collect.scene import open_scene
 from jvmdiag.hosts.access import Access
@@ -28,15 +33,18 @@ from jvmdiag.metrics.exchange import Exchange
 from jvmdiag.metrics.figure import Group
 from jvmdiag.metrics.http import Vantage, vantages
 from jvmdiag.metrics.jmx import Bean, Jmx, Wanted
+from jvmdiag.metrics.look import Look, take_look
+from jvmdiag.metrics.pulse import pulse_of
 from jvmdiag.metrics.tomcat import tomcat_group
 from jvmdiag.metrics.tomcat_jmx import WANTED, TomcatBeans, tomcat_beans
 from jvmdiag.target import parse_target
 from tests.real.containers import Containers, SshHost, home_of, left_behind, published_port, snapshot
 from tests.real.engine import Engine
 from tests.real.fixtures import RunContainer, cases
-from tests.real.jvmdiag import jvmdiag
+from tests.real.jvmdiag import Running, jvmdiag
 from tests.real.shown import Shown, checked
 from tests.real.test_metrics_servers import names_of_threads, number, page_for_people
+from tests.real.test_snapshot import names, take, taken, why
 from tests.real.tls import make_certificates, tls_in_front_of
 
 OWN, SHARED = "http-nio-8080", "http-nio-8081"
@@ -283,6 +291,69 @@ def test_a_remote_agents_password_is_asked_for_and_told_nowhere(served: Containe
     assert run.exit_code == 2 and "JVMDIAG_JMX_PASSWORD" in run.err
 
 
+MANAGER = "http://127.0.0.1:8082/manager/status?XML=true"
+
+
+def test_a_snapshot_holds_the_same_figures_before_and_after(served: Container, tmp_path: Path) -> None:
+    options = ("--light", "-n", "1", "--tomcat", MANAGER, "--tomcat-user", "ops")
+    env = {"JVMDIAG_TOMCAT_PASSWORD": "it is:seen"}
+    folder, manifest = take(str(served.name), *options, home=tmp_path, env=env)
+    assert {"metrics before", "metrics after"} <= taken(manifest)
+    for when in ("before", "after"):
+        assert figures_of(folder, when)["tomcat.threads.max"] == 3
+        assert "tomcat.threads.busy" in figures_of(folder, when)
+    assert_told_nowhere(folder, "it is:seen")
+
+
+def test_of_a_snapshot_a_wrong_password_takes_nothing_else_away(served: Container, tmp_path: Path) -> None:
+    manager = ("--tomcat", MANAGER, "--tomcat-user", "nobody")
+    agent = ("--jmx", "9010", "--jmx-user", "monitor")
+    env = {"JVMDIAG_TOMCAT_PASSWORD": "Wr0ng it is", "JVMDIAG_JMX_PASSWORD": PASSWORD}
+    options = ("--light", "-n", "1", *manager, *agent)
+    folder, manifest = take(str(served.name), *options, home=tmp_path, env=env, exit_code=65)
+    assert names(manifest, "partial") == {"metrics before", "metrics after"}
+    assert names(manifest, "failed") == set() and "thread dump 1" in taken(manifest)
+    for when in ("before", "after"):
+        assert why(manifest, f"metrics {when}") == f"{MANAGER}: it asks for a user and a password (401)"
+        # By the agent.
+        found = figures_of(folder, when)
+        assert found["tomcat.threads.max"] == 3 and found["tomcat.executor.threads.max"] == 2
+    assert "it asks for a user and a password (401)" in (folder / "summary.md").read_text()
+    assert_told_nowhere(folder, PASSWORD, "Wr0ng it is")
+
+
+def figures_of(folder: Path, when: str) -> dict[str, float]:
+    """Of the connector of its own threads, and of the executor."""
+    shown = Shown(json.loads((folder / f"metrics-{when}.json").read_text()))
+    found = (
+        (name, shown.all(name))
+        for name in ("tomcat.threads.busy", "tomcat.threads.max", "tomcat.executor.threads.max")
+    )
+    return {
+        name: value
+        for name, values in found
+        for labels, value in values
+        if labels.get("connector", OWN) == OWN
+    }
+
+
+def assert_told_nowhere(folder: Path, *secrets: str) -> None:
+    """In no file of the bundle, as it is or as HTTP and URLs have it."""
+    with tarfile.open(f"{folder}.tar.gz") as tar:
+        packed = [file.read() for member in tar if (file := tar.extractfile(member))]
+    files = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
+    assert len(packed) == len(files) > 10
+    for secret in secrets:
+        basic = base64.b64encode(f"ops:{secret}".encode())
+        for form in (
+            secret.encode(),
+            quote(secret, safe="").encode(),
+            basic,
+            json.dumps(secret)[1:-1].encode(),
+        ):
+            assert not [form for text in (*files, *packed) if form in text]
+
+
 def test_a_port_of_something_else_is_told_so(served: Container, tmp_path: Path) -> None:
     for port, said in (("8082", "it does not speak RMI"), ("9", "nobody listens there")):
         run = jvmdiag("metrics", str(served.name), "--jmx", port, "--interval", "0.1", home=tmp_path)
@@ -349,15 +420,60 @@ def test_no_agent_is_started_and_one_that_runs_is_left_as_it_was(
 
 
 def stopped(tomcat: Container, tmp_path: Path) -> None:
-    """A JVM that stands still is not waited for, by whatever way."""
-    os.kill(int(tomcat.attrs["State"]["Pid"]), signal.SIGSTOP)
+    """A JVM that stands still is not waited for, by whatever way, and asked when it goes on."""
+    pid = int(tomcat.attrs["State"]["Pid"])
+    os.kill(pid, signal.SIGSTOP)
     try:
+        watching = Running(
+            "metrics", str(tomcat.name), "--watch", "--json", "--interval", "0.3", home=tmp_path
+        )
+        assert watching.process.stdout
+        for _ in range(2):
+            tomcats = Shown(json.loads(watching.process.stdout.readline()))
+            assert "SIGCONT" in str(tomcats.groups["tomcat"]["unseen"])
+        os.kill(pid, signal.SIGCONT)
+        while not tomcats.all("tomcat.threads.busy"):
+            tomcats = Shown(json.loads(watching.process.stdout.readline()))
+        watching.signal(signal.SIGINT)
+        watching.end()
+        silent(tomcat)
+        os.kill(pid, signal.SIGSTOP)
         run = jvmdiag("metrics", str(tomcat.name), "--interval", "0.1", home=tmp_path)
         assert run.exit_code == 0 and "SIGCONT" in run.out.partition("TOMCAT")[2], run.out
         run = jvmdiag("metrics", str(tomcat.name), "--jmx", "9011", "--interval", "0.1", home=tmp_path)
         assert run.exit_code == 0 and "JMX at 127.0.0.1:9011: no answer within 5 s" in run.out, run.out
     finally:
-        os.kill(int(tomcat.attrs["State"]["Pid"]), signal.SIGCONT)
+        os.kill(pid, signal.SIGCONT)
+
+
+def silent(tomcat: Container) -> None:
+    """It is asked again when it goes on, which its own counter of safepoints tells."""
+    pid, now = int(tomcat.attrs["State"]["Pid"]), [0.0]
+    with scene_of(tomcat) as scene, ExitStack() as stack:
+        reach = reach_of(scene.view, scene.jvm)
+        questions = Questions(scene, stack, lambda: now[0], timeout_s=1.0)
+
+        def look() -> Look:
+            return take_look(reach, scene.jvm, (), slow=False)
+
+        def said(found: Look) -> str:
+            questions.see(pulse_of(found))
+            came = questions.ask("Thread.print")
+            return "" if isinstance(came, str) else came.text
+
+        first = look()
+        assert said(first) == ""
+        before, after = pulse_of(first), pulse_of(look())
+        assert before and after and after.beats_since(before)
+        os.kill(pid, signal.SIGSTOP)
+        until(lambda: {task.state for task in look().tasks()} == {"T"})
+        # As of a moment ago.
+        assert "did not answer within 1 s" in said(first)
+        assert "SIGCONT" in said(look())
+        os.kill(pid, signal.SIGCONT)
+        assert "did not answer" in said(look())
+        now[0] = 30.0
+        assert said(look()) == ""
 
 
 PLATFORM = (

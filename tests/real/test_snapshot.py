@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tarfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,14 @@ from typing import Any
 import pytest
 from docker.models.containers import Container
 
+from jvmdiag.attach.rung import Reach
+from jvmdiag.collect.job import Journal
+from jvmdiag.hosts.access import Access
+from jvmdiag.hosts.opening import open_place
+from jvmdiag.hosts.place import ContainerPlace
 from jvmdiag.report.snapshot_html import page
+from jvmdiag.snapshot.found import look_around
+from jvmdiag.target import parse_target
 from tests.real import load_generator
 from tests.real.containers import SshHost, home_of, left_behind, published_port, snapshot
 from tests.real.fixtures import RunContainer, cases
@@ -35,9 +42,11 @@ QUICKLY = ("--interval", "0.2")
 SECRET = "hunter2-in-a-property"
 
 
-def take(target: str, *options: str, home: Path, exit_code: int = 0) -> tuple[Path, dict[str, Any]]:
+def take(
+    target: str, *options: str, home: Path, exit_code: int = 0, env: Mapping[str, str] | None = None
+) -> tuple[Path, dict[str, Any]]:
     """The folder and its manifest, every sum of which was verified, in the folder and in the archive."""
-    run = jvmdiag("snapshot", target, "-o", str(home / "out"), "--json", *options, home=home)
+    run = jvmdiag("snapshot", target, "-o", str(home / "out"), "--json", *options, home=home, env=env)
     assert run.exit_code == exit_code, run.err
     return looked_at(run, home)
 
@@ -46,7 +55,9 @@ def looked_at(run: Run, home: Path) -> tuple[Path, dict[str, Any]]:
     folder = Path(run.document["folder"])
     verified = jvmdiag("verify", str(folder), run.document["archive"], "--json", home=home)
     assert verified.exit_code == 0, verified.err
-    assert [len(file["witnesses"]) for file in verified.document["files"]] == [len(taken(run.document))] * 2
+    assert [len(file["witnesses"]) for file in verified.document["files"]] == [
+        len(taken(run.document) | names(run.document, "partial"))
+    ] * 2
     return folder, json.loads((folder / "manifest.json").read_text())
 
 
@@ -252,6 +263,20 @@ def test_of_a_container_that_is_killed_midway_there_is_what_came_before(
     assert {"metrics before", "thread dump 1"} <= taken(manifest)
     assert "ended while it was being looked at" in why(manifest, "histogram")
     assert "exit code 137" in (folder / "summary.md").read_text()
+
+
+def test_busybox_lists_a_directory_of_more_names_than_one_command_is_given(shared: Shared) -> None:
+    container, count = shared("jre-minimal"), 1050
+    fill = f"seq -w {count} | sed 's/.*/a b &.jfr/' | tr '\\n' '\\0' | xargs -0 touch"
+    assert container.exec_run(["sh", "-c", f"mkdir /tmp/many && cd /tmp/many && {fill}"])[0] == 0
+    try:
+        with open_place(parse_target(str(container.name)), Access(), Journal()) as place:
+            assert isinstance(place, ContainerPlace)
+            found = look_around(Reach(place.inside, "", None), 1, ("dump:/tmp/many",))
+    finally:
+        container.exec_run(["rm", "-r", "/tmp/many"])
+    names = [one.name for one in found.left if one.path.startswith("/tmp/many/")]
+    assert names == [f"a b {number:04}.jfr" for number in range(1, count + 1)]
 
 
 def test_an_interrupted_one_keeps_what_it_has_and_leaves_nothing(shared: Shared, tmp_path: Path) -> None:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from docker.models.containers import Container
 
+from jvmdiag.collect.job import Job, Journal, Progress
+from jvmdiag.collect.snapshot_still import StillTimeline
+from jvmdiag.collect.snapshot_taking import Taking
+from jvmdiag.hosts.access import Access
+from jvmdiag.hosts.opening import stopped_container
+from jvmdiag.snapshot.item import Risk
+from jvmdiag.target import DockerTarget, parse_target
+from jvmdiag.transfer.bundle import PARTIAL, Folder
 from tests.real.containers import Containers, changes_of
 from tests.real.fixtures import RunContainer
 from tests.real.jvmdiag import jvmdiag
@@ -20,6 +31,7 @@ echo boom >/tmp/hs_err_pid7.log
 ln -s /etc/passwd /tmp/hs_err_pid8.log
 mkdir /tmp/core /data/logs
 echo there >/data/logs/app.log
+seq 600000 >/data/logs/big.log
 """
 
 
@@ -100,3 +112,20 @@ def test_of_one_that_was_killed_there_is_what_it_left(run_container: RunContaine
     assert found["logs/tomcat-app.log"] == "there\n"
     assert (folder / "found/hs_err_pid7.log.gz").is_file()
     assert "has exited (exit code 137)" in found["summary.md"]
+    check_late(str(tomcat.name), tmp_path / "late")
+
+
+def check_late(name: str, output: Path) -> None:
+    """Of a log of 4 MB that is given out too slowly, what came is kept, and which part of it that is."""
+    job = Job(parse_target(name), output=output)
+    run = Taking(job, Risk.LIGHT, Progress(), Folder(output, "snap"), time.monotonic())
+    with stopped_container(DockerTarget(name), Access(), Journal()) as place:
+        StillTimeline(run, place, "it has ended", 1000, redact=False, log_bound_s=0.0).all()
+    [log] = [one for one in run.entries if one.name == "tomcat log big.log"]
+    first, last, size = (int(n.replace(",", "")) for n in re.findall(r"[\d,]*\d", log.note)[:3])
+    lines = (run.folder.path / log.file).read_text()
+    whole = "".join(f"{n}\n" for n in range(1, 600_001))
+    assert (log.status, size, lines) == (PARTIAL, len(whole), whole[first:last])
+    assert 0 < first < last < size and lines == whole[:last][-1000:].partition("\n")[2]
+    assert hashlib.sha256(lines.encode()).hexdigest() == log.sha256
+    assert f"jvmdiag fetch docker://{name} /data/logs/big.log" in log.why

@@ -116,20 +116,54 @@ def test_what_refused_is_not_asked_again() -> None:
     assert len(host.asked) == 1
 
 
-@pytest.mark.parametrize(
-    ("state", "attach_disabled_by", "said", "is_a_port_named"),
-    [("T", "", "SIGCONT", False), ("S", "argv", "attach is switched off", True)],
-)
-def test_a_jvm_that_cannot_be_asked_is_told_once_with_the_reason(
-    state: str, attach_disabled_by: str, said: str, is_a_port_named: bool
-) -> None:
-    jvm = replace(the_jvm_of("tomcat-inside"), state=state, attach_disabled_by=attach_disabled_by)
+def test_a_jvm_that_does_not_say_now_is_asked_again() -> None:
+    ask = Asking(NoPage(Why.LATER, "it is silent"))
+    found = agents(answering(*TOMCAT), ask)
+    assert why(found.tomcat()) == "it is silent"
+    ask.answer = RUNS
+    assert isinstance(found.tomcat(), TomcatBeans)
+
+
+MANAGER = "http://127.0.0.1:8080/manager/status?XML=true"
+REFUSES = b"perl\nHTTP/1.1 401 \r\nContent-Length: 0\r\n\r\n"
+
+
+def test_a_manager_that_refuses_is_not_asked_again_and_what_was_named_is_told() -> None:
+    host = FakeHost({lambda argv: argv[0] == "sh" and "8080" in argv: REFUSES})
+    look = look_of(tasks="")
+    request = ServersRequest(tomcat_url=MANAGER, credentials=OPS, threads=False)
     with ExitStack() as stack:
-        servers = Servers(FakeHost({}), on_a_machine(jvm), ServersRequest(), stack)
-        first, second = servers._ask(STATUS), servers._ask("Thread.print")
-    assert first == second
-    assert isinstance(first, NoPage) and said in first.text
-    assert ("--jmx PORT" in first.text) == is_a_port_named
+        servers = Servers(host, None, request, stack)
+        said: set[str] = set()
+        for _ in range(3):
+            servers.read(look)
+            said |= {*servers.unanswered}
+    assert said == {f"{MANAGER}: it asks for a user and a password (401)"}
+    assert len(host.asked) == 1 and b"seen" in host.asked[0].stdin
+    assert not any("seen" in word for word in host.asked[0].argv)
+
+
+@pytest.mark.parametrize(
+    ("request_", "said"),
+    [
+        (ServersRequest(apache_url="http://127.0.0.1/server-status?auto&token=s3cret"), "server-status?…: "),
+        (ServersRequest(jmx=("127.0.0.1", 9010)), "JMX at 127.0.0.1:9010: "),
+        (ServersRequest(jmx_credentials=OPS), "JMX: no management agent runs in the JVM"),
+        # Nobody asked for them by name.
+        (ServersRequest(), ""),
+    ],
+)
+def test_only_what_was_asked_for_by_name_is_missed(request_: ServersRequest, said: str) -> None:
+    host = FakeHost({lambda argv: argv[0] == "sh": b"perl\n"})
+    stat = " ".join(map(str, range(1, 48)))
+    look = look_of(tasks=f"7 (http-nio-8080-e) S {stat}\n", processes=f"8 (httpd) S {stat}\n")
+    with ExitStack() as stack:
+        servers = Servers(host, on_a_machine(the_jvm_of("tomcat-inside"), host), request_, stack)
+        servers._agents = agents(host, Asking("Agent: disabled\n"), request_.jmx)
+        servers.read(look)
+    assert len(servers.unanswered) == bool(said)
+    assert said in "".join(servers.unanswered)
+    assert "s3cret" not in "".join(servers.unanswered)
 
 
 @pytest.mark.parametrize("is_read", [True, False])
@@ -140,6 +174,6 @@ def test_a_jvm_that_was_silent_is_not_told_of_where_an_agent_says_all(is_read: b
     jvm = replace(the_jvm_of("tomcat-inside"), state="T")
     with ExitStack() as stack:
         servers = Servers(FakeHost({}), on_a_machine(jvm), ServersRequest(), stack)
-        servers._ask(STATUS)
+        servers._questions.ask(STATUS)
         groups = servers.groups(None, Reading(1.0, None, None, beans if is_read else None), look)
     assert any("SIGCONT" in line for line in groups[0].unseen) != is_read

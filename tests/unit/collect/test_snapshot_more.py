@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from jvmdiag.collect.job import Job, Journal, Progress
-from jvmdiag.collect.snapshot_more import fetch_found
+from jvmdiag.collect.snapshot_more import fetch_found, not_fetched
 from jvmdiag.collect.snapshot_taking import Taking
 from jvmdiag.snapshot.found import Found, Kind
 from jvmdiag.snapshot.item import Risk
 from jvmdiag.target import LocalTarget
-from jvmdiag.transfer.bundle import FAILED, Folder
+from jvmdiag.transfer.bundle import FAILED, SKIPPED, Folder
 from jvmdiag.transfer.bundle_sealed import SealedFolder
 from jvmdiag.transfer.seal import Seal, fresh_key, opened
 from tests import hprof_bytes as make
@@ -61,3 +61,11 @@ def test_encrypted_it_stays_beside_the_archive(tmp_path: Path, there: Path) -> N
     assert copy.name == name
     with copy.open("rb") as file, opened(file, (key,), "it") as plain:
         assert plain.read() == CUT
+
+
+def test_of_very_many_files_the_last_written_are_named_and_the_others_counted() -> None:
+    found = tuple(Found(Kind.RECORDING, f"/rec/{n}.jfr", 7, float(n)) for n in reversed(range(60_000)))
+    entries = list(not_fetched(found))
+    assert [entry.name for entry in entries[:2]] == ["/rec/0.jfr", "/rec/1.jfr"]
+    assert (len(entries), entries[-1].name) == (101, "59,900 more files")
+    assert {entry.status for entry in entries} == {SKIPPED}

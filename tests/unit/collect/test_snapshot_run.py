@@ -39,7 +39,7 @@ from jvmdiag.snapshot.asked import QUICK, WORK, Command, NativeMemory, thread_du
 from jvmdiag.snapshot.item import At, Item, NotTaken, Risk, Taken
 from jvmdiag.snapshot.kernel import KERNEL
 from jvmdiag.target import DockerTarget
-from jvmdiag.transfer.bundle import FAILED, INTERRUPTED, SKIPPED, TAKEN, BundledItem, Folder
+from jvmdiag.transfer.bundle import FAILED, INTERRUPTED, PARTIAL, SKIPPED, TAKEN, BundledItem, Folder
 from jvmdiag.transfer.bundle_sealed import SealedFolder
 from jvmdiag.transfer.seal import Seal, fresh_key
 from jvmdiag.transfer.verify import verify_file
@@ -123,6 +123,14 @@ def test_what_was_taken_stands_with_its_sum_and_its_price(tmp_path: Path) -> Non
     assert entry.began_s is not None and entry.took_s >= 0 and len(entry.sha256) == 64
     assert (run.folder.path / "one.txt").read_bytes() == b"text"
     assert [taken.data for taken in heard] == [b"text"]
+
+
+def test_what_is_not_whole_stands_with_its_sum_and_what_is_missing(tmp_path: Path) -> None:
+    run = a_run(tmp_path)
+    run.take(made(lambda: Taken(b"half", "a note", missing="its end")))
+    entry = only(run)
+    assert (entry.status, entry.why, entry.file, entry.size_bytes) == (PARTIAL, "its end", "one.txt", 4)
+    assert entry.held and len(entry.sha256) == 64
 
 
 @pytest.mark.parametrize(

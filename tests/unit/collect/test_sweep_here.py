@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -118,6 +119,59 @@ def test_an_archive_that_was_cut_goes_unless_it_is_written(desk: Desk) -> None:
         assert desk.sweep(says=ASSETS[:1])[archive.name].state is State.IN_USE
     assert desk.sweep(says=ASSETS[:1])[archive.name].state is State.REMOVED
     assert len(desk.runs.all()[0]) == 1
+
+
+def mounted_over(desk: Desk) -> Path:
+    """Its disk is not mounted any more: the mount point is there, and empty. Returns where the disk is."""
+    away = desk.out.rename(desk.out.with_name("away"))
+    desk.out.mkdir()
+    return away
+
+
+def not_there(desk: Desk) -> Path:
+    return desk.out.rename(desk.out.with_name("away"))
+
+
+@pytest.mark.parametrize(
+    ("unmounted", "said"),
+    [(not_there, "is not there: is its disk mounted?"), (mounted_over, "another directory")],
+)
+def test_a_record_stays_where_nobody_can_know_that_its_folder_is_gone(
+    desk: Desk, unmounted: Callable[[Desk], Path], said: str
+) -> None:
+    desk.runs.keep(replace(desk.record, here_in=desk.out.stat().st_ino))
+    away = unmounted(desk)
+    one = desk.sweep(says=ASSETS)["snap.partial"]
+    assert (one.state, said in one.note) == (State.UNSURE, True)
+    assert f"rm -- {desk.runs.path('1')}" in one.note
+    assert len(desk.runs.all()[0]) == 1
+    # It is mounted again.
+    if desk.out.exists():
+        desk.out.rmdir()
+    away.rename(desk.out)
+    assert desk.sweep(says=ASSETS)["snap.partial"].state is State.REMOVED
+    assert desk.runs.all() == ((), ())
+
+
+def test_a_record_whose_folder_somebody_removed_goes_and_is_told(desk: Desk) -> None:
+    desk.runs.keep(replace(desk.record, here_in=desk.out.stat().st_ino))
+    shutil.rmtree(desk.folder)
+    [swept] = sweep_here((), Broom(Journal(), lambda _: (), runs=desk.runs))
+    assert (swept.found, swept.dropped) == ((), ("record 1: nothing of it is there any more",))
+    assert desk.runs.all() == ((), ())
+
+
+def test_a_run_whose_disk_went_away_meanwhile_leaves_its_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    (out := tmp_path / "out").mkdir()
+    with recorded_here(Job(DockerTarget("web")), made_here(out, "snap", sealed=False), lambda _: None):
+        (out / "snap.partial").mkdir()
+        inode = out.stat().st_ino
+        out.rename(tmp_path / "away")
+    [record] = Runs().all()[0]
+    assert record.here_in == inode
 
 
 def test_documents_of_a_killed_dump_go_by_its_record(desk: Desk) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 from jvmdiag.capture.histogram import ClassCount
+from jvmdiag.collect.snapshot_request import SnapshotTaken
 from jvmdiag.jvm.stacks import Stack
 from jvmdiag.metrics.figure import Group, Level, Metrics, Verdict, figure
 from jvmdiag.model import Pause
@@ -15,7 +17,7 @@ from jvmdiag.report.snapshot_md import code, plain, summary
 from jvmdiag.report.snapshot_rows import missing, taken_line
 from jvmdiag.snapshot.busy import CpuTimes
 from jvmdiag.snapshot.digest import Digest, same_top
-from jvmdiag.transfer.bundle import FAILED, SKIPPED, TAKEN, Bundle, BundledItem
+from jvmdiag.transfer.bundle import FAILED, PARTIAL, SKIPPED, TAKEN, Bundle, BundledItem
 from tests.unit.transfer.test_bundle import a_bundle
 
 EVIL = '<script>alert("1")</script>|`*_[x](javascript:y)\n# "\'&'
@@ -140,6 +142,19 @@ def test_its_own_pages_do_not_count() -> None:
 
 def test_what_failed_comes_before_what_was_skipped() -> None:
     assert [status for _, status, _ in missing(a_whole())] == [FAILED, SKIPPED]
+
+
+def test_what_is_not_whole_is_linked_and_said_with_what_it_lacks() -> None:
+    log = BundledItem(
+        name="tomcat log a", risk="light", status=PARTIAL, why="its end", file="logs/a", size_bytes=5
+    )
+    bundle = a_bundle(log, BundledItem(name="limits", risk="light", status=FAILED, why="no"))
+    read = Reader(page(bundle, Digest()))
+    assert ("href", "logs/a") in read.attributes and "its end" in read.text
+    assert "| tomcat log a | partial | its end |" in summary(bundle, Digest())
+    assert "0 items in 1.0 s" in taken_line(bundle) and "1 failed, 1 partial" in taken_line(bundle)
+    fault = SnapshotTaken(Path("snap"), None, bundle, Digest()).fault
+    assert fault is not None and fault.why == "failed: limits; partial: tomcat log a"
 
 
 def test_a_thread_that_stands_is_told_from_one_that_moves() -> None:

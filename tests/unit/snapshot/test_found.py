@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import jvmdiag
 from jvmdiag.attach.rung import Reach
 from jvmdiag.errors import CommandRefused
 from jvmdiag.hosts.local import LocalHost
@@ -17,6 +18,7 @@ from jvmdiag.snapshot.kernel import run_script
 from tests.unit.jvm.probe_case import the_jvm_of
 
 here = pytest.mark.skipif(sys.platform != "linux", reason="the script is for targets, which run Linux")
+SCRIPTS = ("jvm/real.sh", "snapshot/found.sh")
 TOMCAT = the_jvm_of("tomcat-inside")
 
 
@@ -147,8 +149,23 @@ def test_of_thousands_of_open_logs_each_is_listed_by_a_few_commands(tmp_path: Pa
     assert found.passed_over == 0
 
 
+@here
+def test_a_directory_of_sixty_thousand_names_is_listed_whole(tmp_path: Path) -> None:
+    (first := tmp_path / "00000 a's.log").write_text("1234567")
+    for number in range(1, 60_000):
+        os.link(first, tmp_path / f"{number:05} a's.log")
+    expected = {f"{number:05} a's.log" for number in range(60_000)}
+    # No command is given so many at once.
+    assert sum(len(os.fsencode(tmp_path)) + len(name) + 2 for name in expected) > os.sysconf("SC_ARG_MAX")
+    logs = [one for one in around("", f"log:{tmp_path}").logs if one.path.startswith(f"{tmp_path}/")]
+    assert {one.name for one in logs} == expected and {one.size_bytes for one in logs} == {7}
+    script = b"\n".join((Path(jvmdiag.__file__).parent / name).read_bytes() for name in SCRIPTS)
+    by_bash = LocalHost().run(["bash", "-s", "--", "0", "", f"log:{tmp_path}"], stdin=script).stdout
+    assert {one.name for one in parse_found(by_bash.decode()).logs} == expected
+
+
 def test_what_was_passed_over_is_said() -> None:
-    found = parse_found("now 10\nfd 7 /a/gc.log\nat 7 81a4 5 3\nmore 1200\nend\n")
+    found = parse_found("now 10\nfd 7 /a/gc.log\nat 7 81a4 5 3\nmore 1000\nmore 200\nend\n")
     assert [(one.descriptor, one.size_bytes) for one in found.files] == [(7, 3)]
     assert "not looked at: 1,200 more files" in found_text(found)
 

@@ -6,13 +6,14 @@ import os
 import stat
 import tarfile
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from jvmdiag.errors import NotADump, OutputExists
-from jvmdiag.transfer.bundle import FAILED, TAKEN, Bundle, BundledItem, Folder, write_archive
+from jvmdiag.transfer.bundle import FAILED, PARTIAL, TAKEN, Bundle, BundledItem, Folder, write_archive
+from jvmdiag.transfer.document import document_bytes
 from jvmdiag.transfer.manifest import JvmFacts
 from jvmdiag.transfer.verify import verify_file
 
@@ -66,6 +67,16 @@ def test_a_name_that_is_taken_stays_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "snap").mkdir()
     with pytest.raises(OutputExists):
         folder.commit()
+
+
+def test_what_is_partial_is_in_the_archive_and_verified_as_well(tmp_path: Path) -> None:
+    folder, bundle = a_snapshot(tmp_path)
+    cut = replace(bundle, items=(*bundle.items[:-1], replace(bundle.items[-1], status=PARTIAL)))
+    (folder / "manifest.json").write_bytes(document_bytes(asdict(cut)))
+    archive, _ = write_archive(folder, cut)
+    assert len(verify_file(folder).witnesses) == len(verify_file(archive).witnesses) == 2
+    (folder / "logs/b.log").write_bytes(b"TWO\n")
+    assert list(disagreeing(folder)) == ["logs/b.log"]
 
 
 @pytest.mark.parametrize("form", ["folder", "archive"])
