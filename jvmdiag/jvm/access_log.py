@@ -24,20 +24,7 @@ _LINE = re.compile(
     rb'"[^"\\\n]*(?:\\.[^"\\\n]*)*" (\d{3})\b([^\n]*)',
     re.MULTILINE,
 )
-_MONTHS = {
-    b"Jan": 1,
-    b"Feb": 2,
-    b"Mar": 3,
-    b"Apr": 4,
-    b"May": 5,
-    b"Jun": 6,
-    b"Jul": 7,
-    b"Aug": 8,
-    b"Sep": 9,
-    b"Oct": 10,
-    b"Nov": 11,
-    b"Dec": 12,
-}
+_MONTHS = {month: n for n, month in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
 _FD = re.compile(r"^(\d+) (\d+) -> (/.*)$", re.MULTILINE)
 # An archive of classes may be called like this as well.
 _NO_LOG = (".jar", ".class", ".so", ".conf", ".xml", ".properties")
