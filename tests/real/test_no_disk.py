@@ -275,7 +275,7 @@ def test_a_jvmdiag_that_ends_before_the_jvm_begins_leaves_no_fifo_and_no_file(
     until("the reader is there", lambda: readers(all_pids()))
     time.sleep(0.5)
     process.send_signal(how)
-    assert process.wait(30) in (-signal.SIGKILL, 130)
+    assert process.wait(60) in (-signal.SIGKILL, 130)
     os.close(leader)
     until("the reader is gone", lambda: not readers(all_pids()))
     container.exec_run(["sh", "-c", "head -c 1 /tmp/fifo"])
