@@ -398,6 +398,11 @@ def test_a_cut_line_is_never_an_ordinary_end(sshd: Sshd) -> None:
                 host.stream(["true"])
 
 
+def cut_when_it_runs(line: DelayProxy, runs: Path) -> None:
+    if wait_until(runs.exists):
+        line.cut()
+
+
 @pytest.mark.parametrize("verb", ["run", "read"])
 def test_a_cut_line_wakes_who_waits(sshd: Sshd, verb: str, tmp_path: Path) -> None:
     runs = tmp_path / "it runs"
@@ -405,7 +410,7 @@ def test_a_cut_line_wakes_who_waits(sshd: Sshd, verb: str, tmp_path: Path) -> No
     with DelayProxy(sshd.port) as line:
         options = sshd.options(accept_new_host_key=True)
         with open_ssh(sshd.target(port=line.port), options) as host:
-            cutter = threading.Thread(target=lambda: wait_until(runs.exists) and line.cut())
+            cutter = threading.Thread(target=cut_when_it_runs, args=(line, runs))
             cutter.start()
             with pytest.raises(ConnectionLost) as caught:
                 if verb == "run":
