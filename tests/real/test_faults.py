@@ -101,7 +101,7 @@ def test_the_jvm_is_killed_midway_and_its_container_goes_on(
     run = running.end()
     assert run.exit_code in (32, 60), run.err
     assert final_names(out) == []
-    assert [left for left in left_behind(container, before) if not left.endswith(" sleep")] == []
+    assert left_behind(container, before, but=lambda left: left.endswith(" sleep")) == []
 
 
 def left_unsaid(container: Container, before: Snapshot, said: str) -> list[str]:
@@ -234,7 +234,7 @@ def test_a_signal_cleans_the_target(
     run = running.end()
     assert run.exit_code == code, run.err
     assert final_names(out) == []
-    assert left_behind(container, before, patience_s=15) == []
+    assert left_behind(container, before) == []
 
 
 @pytest.mark.parametrize("view", ["host", "inside"])
@@ -270,7 +270,7 @@ def test_ctrl_c_before_the_jvm_begins_keeps_it_from_beginning(
     assert process.wait(60) == 130
     container.exec_run(["sh", "-c", "head -c 1 /tmp/fifo"])
     assert jvmdiag("jcmd", name, "VM.version", home=tmp_path).exit_code == 0
-    assert [left for left in left_behind(container, before) if left.rpartition(" ")[2] not in shown] == []
+    assert left_behind(container, before, but=lambda left: left.rpartition(" ")[2] in shown) == []
 
 
 @pytest.mark.parametrize("delay_s", [0.15, 0.3, 0.45, 0.6, 0.9])
@@ -287,7 +287,7 @@ def test_ctrl_c_at_any_moment_leaves_no_sidecar(
     running.signal(signal.SIGINT)
     run = running.end()
     assert run.exit_code in (130, 0, -2), run.err
-    assert left_behind(container, before, patience_s=10) == []
+    assert left_behind(container, before) == []
 
 
 def test_a_sidecar_dies_with_a_killed_jvmdiag(
@@ -303,7 +303,7 @@ def test_a_sidecar_dies_with_a_killed_jvmdiag(
     until("a dump is there", lambda: list(out.glob("*.manifest.json")))
     running.signal(signal.SIGKILL)
     running.end()
-    assert left_behind(container, before, patience_s=10) == []
+    assert left_behind(container, before) == []
 
 
 def test_a_connection_that_drops_is_made_anew(tmp_path: Path, local_jvm: subprocess.Popen[bytes]) -> None:
