@@ -69,7 +69,7 @@ def watched(
 ) -> tuple[Shown, Course]:
     """The busy one over three seconds, from the engine's host and from inside, and its memory meanwhile."""
     home = tmp_path_factory.mktemp("home")
-    with Course(lambda: memory_of(busy)) as course:
+    with Course(lambda: memory_of(busy), every_s=0.3) as course:
         return metrics(str(busy.name), "--view", request.param, "--interval", "3", home=home), course
 
 
@@ -127,7 +127,7 @@ def test_the_jvm_uses_what_the_engine_says_of_its_container(busy: Container, tmp
             "for": held_up["throttled_time"] / 1e9,
         }
 
-    with Course(counted) as course:
+    with Course(counted, every_s=0.3) as course:
         shown = metrics(str(busy.name), "--interval", "3", home=tmp_path)
     used = course.rate("used", shown.seconds)
     checked("cpu.jvm", shown.one("cpu.jvm"), used, by="docker stats", rel=0.2)
