@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import secrets
+import select
 import signal
 import time
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ def held_requests(
 ) -> Iterator[None]:
     """So many requests to slow.jsp of a Tomcat, under way until the context ends.
 
-    The first `begun` of them, or all, are in a thread of it when this returns; the others may wait for one.
+    When this returns `begun` of them, or all, are in a thread of it; the others may wait for one.
     """
     container.reload()
     file = Path(f"/proc/{container.attrs['State']['Pid']}/root/dev/shm/held-{secrets.token_hex(4)}")
@@ -39,12 +40,14 @@ def held_requests(
             stack.enter_context(closing(caller))
             caller.request("GET", f"/slow.jsp?held=/dev/shm/{file.name}", headers={"Connection": "close"})
             callers.append(caller)
-        # A page that is held has sent its head.
-        answers = [caller.getresponse() for caller in callers[:begun]]
+        # A page that is held has sent its head. Whoever publishes the port connects in any order.
+        sockets, until = [caller.sock for caller in callers], time.monotonic() + _PATIENCE_S
+        while len(seen := select.select(sockets, [], [], 0)[0]) < (count if begun is None else begun):
+            assert time.monotonic() < until, f"{len(seen)} of {count} have begun"
+            time.sleep(0.02)
         yield
         file.unlink()
-        answers += [caller.getresponse() for caller in callers[len(answers) :]]
-        for answer in answers:
+        for answer in [caller.getresponse() for caller in callers]:
             assert (answer.status, answer.read()[-5:]) == (200, b"slow\n")
 
 
