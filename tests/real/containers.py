@@ -19,7 +19,7 @@ from docker.models.containers import Container
 from tests.real.engine import CannotHave
 from tests.real.images import Images
 
-READY_TIMEOUT_S = 90.0
+READY_TIMEOUT_S = 180.0
 LABEL = "jvmdiag-test"
 HTTP = "http"
 """`ready` for an image that answers on 8080: 200 on /."""
