@@ -14,7 +14,7 @@ from jvmdiag.model import CommandRecord, Owner
 NASTY = "a b;$(id)'\n\"\\ *~`é"
 EVERY_BYTE = bytes(range(256)) * 64
 MIB = 1 << 20
-WAIT_S = 10.0
+WAIT_S = 60.0
 
 
 def wait_until(holds: Callable[[], bool], bound_s: float = WAIT_S) -> bool:

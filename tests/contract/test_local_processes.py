@@ -37,7 +37,7 @@ def lives(pid: int) -> bool:
 
 
 def pid_in(path: Path) -> int:
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while not (path.exists() and path.read_text().strip()):
         assert time.monotonic() < until
         time.sleep(0.01)

@@ -49,6 +49,10 @@ def test_a_table_of_very_many_sockets_is_not_read(
     assert len(sockets_of(look)) == (0 if many else 1)
 
 
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 def test_sh_and_cat_are_enough_and_what_takes_more_is_said(tmp_path: Path) -> None:
     (tmp_path / "cat").symlink_to(str(shutil.which("cat")))
     pid = str(os.getpid())
@@ -67,10 +71,13 @@ def test_sh_and_cat_are_enough_and_what_takes_more_is_said(tmp_path: Path) -> No
         "",
         "/",
     ]
+    before = open_files()
     done = subprocess.run(argv, capture_output=True, check=True, env={"PATH": str(tmp_path)})
+    # What other tests forgot is closed when Python comes to it.
+    least, most = sorted((before, open_files()))
     look = parse_look(done.stdout, TOKEN, int(pid))
     limits, network, disk = limits_group(look), network_group(look, look), disk_group(look, look, ())
-    assert limits.one("limit.files.used") == pytest.approx(len(list(Path("/proc/self/fd").iterdir())), abs=3)
+    assert least - 3 <= (limits.one("limit.files.used") or 0) <= most + 3
     assert "on which ports the JVM listens: it takes ls there" in network.unseen
     assert "how full the mounts are: it takes stat there" in disk.unseen
 

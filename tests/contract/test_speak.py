@@ -36,7 +36,7 @@ def by_script(interpreter: str) -> Client:
     ) -> tuple[int, bytes]:
         argv, source = script_client(interpreter)
         words = [str(pid), str(ticks), str(timeout_s), operation, *arguments]
-        done = subprocess.run([*argv, *words], input=source, capture_output=True, timeout=20)
+        done = subprocess.run([*argv, *words], input=source, capture_output=True, timeout=60)
         return done.returncode, done.stdout or done.stderr
 
     return client

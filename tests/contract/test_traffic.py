@@ -19,7 +19,7 @@ from tests.fakes import Answer, FakeHost, Streamed, done
 SCRIPT = Path(__file__).parents[2] / "jvmdiag/impact/sample.sh"
 
 
-def until(is_so: Callable[[], bool], within_s: float = 10.0) -> bool:
+def until(is_so: Callable[[], bool], within_s: float = 60.0) -> bool:
     deadline = time.monotonic() + within_s
     while not is_so() and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -30,13 +30,15 @@ def test_it_samples_and_follows_the_open_access_log_and_says_what_it_took(tmp_pa
     path = tmp_path / "localhost_access_log.2026-03-01.txt"
     with path.open("ab", buffering=0) as log:
         log.write(b'x - - [01/Mar/2026:11:59:59 +0000] "GET /old HTTP/1.1" 200 3\n')
+        began = time.monotonic()
         with Sampler(Reach(LocalHost(), "", None), os.getpid()) as sampler:
             assert until(lambda: bool(sampler.timed))
             log.write(b'x - - [01/Mar/2026:12:00:00 +0000] "GET /new HTTP/1.1" 503 3\n')
             assert until(lambda: sum(sampler.log.requests.values()) == 2)
             now = time.monotonic()
-            assert sampler.timed[-1].at_s == pytest.approx(now, abs=3)
-            assert sampler.unix_s(now) == pytest.approx(time.time(), abs=1)
+            took = now - began + 0.1
+            assert sampler.timed[-1].at_s == pytest.approx(now, abs=took)
+            assert sampler.unix_s(now) == pytest.approx(time.time(), abs=took)
     assert sampler.log_path == str(path)
     assert sum(sampler.log.errors.values()) == 1
     assert sampler.shares_network is True
@@ -47,7 +49,7 @@ def test_it_samples_and_follows_the_open_access_log_and_says_what_it_took(tmp_pa
 @pytest.mark.parametrize("last", [b"", b"end\n"])
 def test_the_script_ends_with_its_stdin_or_when_it_is_told(last: bytes) -> None:
     argv = ["sh", str(SCRIPT), "T", str(os.getpid())]
-    ended = subprocess.run(argv, input=b"sample\n" + last, capture_output=True, timeout=10)
+    ended = subprocess.run(argv, input=b"sample\n" + last, capture_output=True, timeout=60)
     assert ended.returncode == 0
     assert ended.stdout.count(b"\n@@T end\n") == (3 if last else 2)
 
@@ -89,4 +91,6 @@ def test_a_mark_is_a_look_at_once() -> None:
         before = len(sampler.timed)
         sampler.mark()
         assert until(lambda: any(one.marked for one in sampler.timed))
-        assert len(sampler.timed) - before <= 2
+        [at] = [n for n, one in enumerate(sampler.timed) if one.marked]
+        # One that was under way may come before it.
+        assert at - before <= 1

@@ -20,7 +20,7 @@ from docker.models.containers import Container
 from tests.real.engine import CannotHave
 from tests.real.images import Images
 
-READY_TIMEOUT_S = 90.0
+READY_TIMEOUT_S = 180.0
 LABEL = "jvmdiag-test"
 HTTP = "http"
 """`ready` for an image that answers on 8080: 200 on /."""
@@ -218,10 +218,17 @@ def other_containers(container: Container) -> frozenset[str]:
     return frozenset(f"container {other['Id']}" for other in others if LABEL not in other["Labels"])
 
 
-def left_behind(container: Container, before: Snapshot, patience_s: float = 3.0) -> list[str]:
-    """What is there now and was not `before`; a process or sidecar that is just ending may do so."""
+def left_behind(
+    container: Container,
+    before: Snapshot,
+    patience_s: float = 15.0,
+    but: Callable[[str], bool] = lambda _: False,
+) -> list[str]:
+    """What is there now, was not `before` and may not be; a process or sidecar that is just ending may do so."""
     deadline = time.monotonic() + patience_s
-    while (left := snapshot(container).added_to(before)) and time.monotonic() < deadline:
+    while (
+        left := [one for one in snapshot(container).added_to(before) if not but(one)]
+    ) and time.monotonic() < deadline:
         time.sleep(0.1)
     return left
 

@@ -104,7 +104,7 @@ class Running:
         return run
 
 
-def wait_for_partial(directory: Path, size_bytes: int, timeout_s: float = 20.0) -> Path:
+def wait_for_partial(directory: Path, size_bytes: int, timeout_s: float = 60.0) -> Path:
     """The .partial file in `directory` once it holds that much."""
     until = time.monotonic() + timeout_s
     while time.monotonic() < until:

@@ -26,7 +26,7 @@ def registry(folder: Path) -> Iterator[str]:
     log = (folder / "registry.log").open("wb")
     with log, subprocess.Popen(["docker-registry", "serve", str(config)], stdout=log, stderr=log) as process:
         try:
-            until = time.monotonic() + 20
+            until = time.monotonic() + 60
             while not _answers(port):
                 assert process.poll() is None and time.monotonic() < until, (
                     folder / "registry.log"
@@ -38,7 +38,7 @@ def registry(folder: Path) -> Iterator[str]:
 
 
 def _answers(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", "/v2/")
         return connection.getresponse().status == 200

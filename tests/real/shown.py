@@ -3,32 +3,41 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import re
 import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
 from docker.models.containers import Container
 
 from jvmdiag.metrics.catalogue import described
-from tests.real.jvmdiag import jvmdiag
+from tests.real.course import Between
+from tests.real.jvmdiag import argv, environment, jvmdiag
 
 # How often is looked again where others of the machine may have spoilt what there was to see.
 ATTEMPTS = 5
 
 
-def checked(name: str, ours: float, theirs: float, *, by: str, rel: float = 1e-9, abs: float = 0.0) -> None:
-    """The figure `name` is `theirs`, which is what `by` says. What a zero would pass compares nothing, and fails.
+def checked(
+    name: str, ours: float, theirs: float | Between, *, by: str, rel: float = 1e-9, abs: float = 0.0
+) -> None:
+    """The figure `name` is `theirs`, which is what `by` says, or between what it says of moments about the look. What a
+    zero would pass compares nothing, and fails.
 
     tests/metrics_checks.py reads these calls for docs/reference/metrics.md: `name` and `by` are literals, and the
     call stands in a test.
     """
     assert name in described(), name
-    near = pytest.approx(float(theirs), rel=rel, abs=abs)
-    assert near != 0, f"{name} beside {theirs}, by {by}: a figure of 0 would pass"
-    assert ours == near, f"{name} is {ours}; by {by} it is {theirs}"
+    ends = theirs if isinstance(theirs, Between) else Between(float(theirs), float(theirs))
+    low, high = ends.low - max(rel * ends.low, abs), ends.high + max(rel * ends.high, abs)
+    assert low > 0, f"{name} beside {theirs}, by {by}: a figure of 0 would pass"
+    assert low <= ours <= high, f"{name} is {ours}; by {by} it is {theirs}"
 
 
 class Shown:
@@ -55,11 +64,48 @@ class Shown:
     def verdict(self, group: str) -> str:
         return str(self.groups[group]["verdict"]["text"])
 
+    @property
+    def at_s(self) -> float:
+        """The Unix time at which its second look was over."""
+        return datetime.fromisoformat(self.document["at"].replace("Z", "+00:00")).timestamp()
+
 
 def metrics(target: str, *options: str, home: Path) -> Shown:
     run = jvmdiag("metrics", target, "--json", *options, home=home)
     assert run.exit_code == 0, run.err
     return Shown(run.document)
+
+
+@contextmanager
+def sets(target: str, *options: str, home: Path) -> Iterator[Callable[[], Shown]]:
+    """What --watch shows, set by set: the next begins where the one that was shown ends."""
+    with subprocess.Popen(
+        argv("metrics", target, "--watch", "--json", *options),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(home),
+    ) as process:
+        assert process.stdout
+        out = process.stdout
+
+        def following() -> Shown:
+            line = out.readline()
+            assert line, f"it ended with {process.wait()}"
+            return Shown(json.loads(line))
+
+        try:
+            yield following
+        finally:
+            process.kill()
+
+
+def until_now(following: Callable[[], Shown]) -> list[Shown]:
+    """The sets up to one whose second look begins behind this moment."""
+    now_s, found = time.time(), [following()]
+    while found[-1].at_s <= now_s:
+        found.append(following())
+    return [*found, following()]
 
 
 def pid_of(container: Container) -> int:
@@ -75,8 +121,8 @@ def number_in(pattern: str, text: str) -> int:
 
 
 def stats_of(container: Container) -> dict[str, Any]:
-    """What the engine counts of it."""
-    stats = container.stats(stream=False)
+    """What the engine counts of it, now: it would wait a second to count once more."""
+    stats = container.stats(stream=False, one_shot=True)
     assert isinstance(stats, dict)
     return stats
 
@@ -89,6 +135,18 @@ def within(container: Container, *command: str) -> str:
     """What a command of this machine says in the container's network namespace."""
     argv = ["nsenter", "-t", str(pid_of(container)), "-n", *command]
     return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+
+
+def until_connected(container: Container, count: int) -> None:
+    """Until so many connections to its 8080 are established, by ss."""
+    until = time.monotonic() + 60
+    while (
+        seen := len(
+            within(container, "ss", "-tnH", "state", "established", "sport", "=", ":8080").splitlines()
+        )
+    ) != count:
+        assert time.monotonic() < until, f"{seen} connections instead of {count}"
+        time.sleep(0.05)
 
 
 class _SysInfo(ctypes.Structure):

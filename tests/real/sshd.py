@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
+import random
 import shutil
 import signal
 import socket
@@ -18,7 +19,7 @@ from jvmdiag.hosts.ssh_options import SshOptions
 from jvmdiag.target import SshTarget
 
 _SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-_START_S = 10.0
+_START_S = 60.0
 
 
 def missing() -> str:
@@ -37,10 +38,12 @@ def make_key(path: Path, kind: str = "ed25519", passphrase: str = "", comment: s
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of 127.0.0.1 that nobody listens on, and that the kernel gives to nobody who asks for any."""
+    first, _ = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+    while True:
+        port = random.randrange(int(first) // 2, int(first))
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 class Sshd:

@@ -11,7 +11,7 @@ from types import TracebackType
 
 # Version, operation and three arguments, each ended by a zero byte.
 _WORDS = 5
-_WAIT_S = 30.0
+_WAIT_S = 60.0
 
 
 class StalledReader:

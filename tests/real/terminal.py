@@ -24,7 +24,7 @@ def on_a_terminal(arguments: list[str], home: Path, prompt: str, answer: str) ->
         start_new_session=True,
     )
     os.close(follower)
-    shown, answered, until = "", False, time.monotonic() + 60
+    shown, answered, until = "", False, time.monotonic() + 120
     while time.monotonic() < until:
         if not select.select([leader], [], [], 0.2)[0]:
             if process.poll() is not None:
@@ -39,10 +39,10 @@ def on_a_terminal(arguments: list[str], home: Path, prompt: str, answer: str) ->
             answered = True
             os.write(leader, answer.encode() + b"\n")
     os.close(leader)
-    return process.wait(10), shown
+    return process.wait(60), shown
 
 
-def read_until(terminal: int, text: str, timeout_s: float = 30.0) -> str:
+def read_until(terminal: int, text: str, timeout_s: float = 60.0) -> str:
     """What was shown up to and with `text`."""
     shown, until = "", time.monotonic() + timeout_s
     while text not in shown:

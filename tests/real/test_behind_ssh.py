@@ -93,13 +93,13 @@ def test_ctrl_c_at_the_sudo_prompt_of_a_container_behind_ssh_gives_the_terminal_
         start_new_session=True,
     )
     read_until(leader, "sudo password")
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while echoes(follower):
-        assert time.monotonic() < until
+        assert time.monotonic() < until, "it is shown what is typed"
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     read_until(leader, "interrupted")
-    assert process.wait(20) == 130
+    assert process.wait(60) == 130
     assert echoes(follower)
     os.close(leader)
     os.close(follower)

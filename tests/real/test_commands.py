@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import re
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from jvmdiag.model import CommandRecord
 from jvmdiag.target import DockerTarget
 from tests.real.containers import SshHost, home_of, left_behind, snapshot
 from tests.real.fixtures import RunContainer, cases
+from tests.real.held import stopped
 from tests.real.images import Images, load
 from tests.real.jvmdiag import jvmdiag
 from tests.real.local_jvm import start, unpack
@@ -347,11 +347,8 @@ def java_pid(container: Container) -> int:
 def test_a_stopped_jvm_is_told_before_anything_is_tried(run_container: RunContainer, tmp_path: Path) -> None:
     container = run_container("jvm17")
     pid = java_pid(container)
-    os.kill(pid, signal.SIGSTOP)
-    try:
+    with stopped(pid):
         run = jvmdiag("threaddump", str(container.name), home=tmp_path)
-    finally:
-        os.kill(pid, signal.SIGCONT)
     assert run.exit_code == 40, run.err
     assert "SIGCONT" in run.err
 

@@ -22,6 +22,7 @@ from tests.real.containers import SshHost, home_of, http_get, left_behind, publi
 from tests.real.fixtures import RunContainer, cases
 from tests.real.images import Images
 from tests.real.jvmdiag import jvmdiag
+from tests.real.shown import ATTEMPTS
 
 GENERATOR = Path(__file__).with_name("load_generator.py")
 FILL = Path(__file__).with_name("recipes") / "fill.jsp"
@@ -51,7 +52,7 @@ class Load:
 def load_on(container: Container, folder: Path, warm_s: float = 3) -> Iterator[Load]:
     """Four users who ask for 200 pages a second; they have done so for `warm_s` when this begins."""
     log = folder / "load"
-    words = [str(published_port(container)), "/", str(RATE), "120"]
+    words = [str(published_port(container)), "/", str(RATE), "600"]
     with (
         log.open("wb") as out,
         subprocess.Popen([sys.executable, str(GENERATOR), *words], stdout=out) as process,
@@ -88,16 +89,22 @@ def test_requests_before_and_during_are_those_of_the_load_generator(
     container = filled_tomcat(run_container, 700)
     before = snapshot(container)
     with load_on(container, tmp_path) as load:
-        options = ("--sample", "--yes", "--view", view, "-o", str(tmp_path / "out"))
-        run = jvmdiag("heapdump", str(container.name), *options, home=tmp_path)
-    assert run.exit_code == 0, run.err
-    manifest = manifest_in(tmp_path / "out")
-    cost, pause = manifest["cost"], manifest["pause"]
+        for attempt in range(ATTEMPTS):
+            out = tmp_path / f"out{attempt}"
+            options = ("--sample", "--yes", "--view", view, "-o", str(out))
+            run = jvmdiag("heapdump", str(container.name), *options, home=tmp_path)
+            assert run.exit_code == 0, run.err
+            manifest = manifest_in(out)
+            cost, pause = manifest["cost"], manifest["pause"]
+            # A Tomcat that is held up writes its log later than anybody waits for it.
+            if "access log" in cost["source"]:
+                break
     assert cost["source"].startswith("access log /"), cost["source"]
     assert cost["source"].endswith("timed by TCP segments")
     traffic = cost["traffic"]
     asked = datetime.fromisoformat(cost["asked_at"].replace("Z", "+00:00")).timestamp()
-    own_before = load.count(asked - 2, asked) / 2
+    since = -max(cost["samples"][0]["at_s"], -10)
+    own_before = load.count(asked - since, asked) / since
     assert traffic["before_per_s"] == pytest.approx(own_before, rel=0.1)
     own_during = load.count(asked, asked + cost["took_s"]) / cost["took_s"]
     assert traffic["during_per_s"] == pytest.approx(own_during, rel=0.1, abs=0.05 * own_before), cost

@@ -22,6 +22,7 @@ from tests.real.fixtures import RunContainer
 from tests.real.images import Images, load
 from tests.real.jvmdiag import Running, argv, environment, final_names, jvmdiag, wait_for_partial
 from tests.real.local_jvm import start, unpack
+from tests.real.piping import until
 from tests.real.sshd import Sshd, descendants
 from tests.real.terminal import read_until
 
@@ -100,19 +101,19 @@ def test_the_jvm_is_killed_midway_and_its_container_goes_on(
     run = running.end()
     assert run.exit_code in (32, 60), run.err
     assert final_names(out) == []
-    assert [left for left in left_behind(container, before) if not left.endswith(" sleep")] == []
+    assert left_behind(container, before, but=lambda left: left.endswith(" sleep")) == []
 
 
 def left_unsaid(container: Container, before: Snapshot, said: str) -> list[str]:
     """What is left in a container that ended, or of sidecars beside it, and was not named in `said`."""
-    container.wait(timeout=30)
+    container.wait(timeout=120)
     ended = Snapshot(frozenset(), frozenset(), changes_of(container), other_containers(container))
     return [left for left in ended.added_to(before) if left.rpartition(" ")[2] not in said]
 
 
 def until_ready(container: Container, home: Path) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
         if b"ready" in container.logs():
             return
         time.sleep(0.1)
@@ -156,9 +157,10 @@ def test_a_stream_that_is_cut_is_continued_at_the_same_byte(
         "heapdump", str(container.name), "--yes", "--view", "inside", "-o", str(out), "--json", home=tmp_path
     )
     wait_for_partial(out, 1_000_000)
-    killed = 0
-    while not killed and running.process.poll() is None:
-        killed = stop_followers(container)
+    # It takes no more than fits on the way until its reader is found.
+    running.signal(signal.SIGSTOP)
+    killed = stop_followers(container)
+    running.signal(signal.SIGCONT)
     run = running.end()
     assert killed == 1
     assert run.exit_code == 0, run.err
@@ -232,7 +234,7 @@ def test_a_signal_cleans_the_target(
     run = running.end()
     assert run.exit_code == code, run.err
     assert final_names(out) == []
-    assert left_behind(container, before, patience_s=15) == []
+    assert left_behind(container, before) == []
 
 
 @pytest.mark.parametrize("view", ["host", "inside"])
@@ -265,10 +267,10 @@ def test_ctrl_c_before_the_jvm_begins_keeps_it_from_beginning(
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
     shown += read_until(leader, "interrupted")
-    assert process.wait(20) == 130
+    assert process.wait(60) == 130
     container.exec_run(["sh", "-c", "head -c 1 /tmp/fifo"])
     assert jvmdiag("jcmd", name, "VM.version", home=tmp_path).exit_code == 0
-    assert [left for left in left_behind(container, before) if left.rpartition(" ")[2] not in shown] == []
+    assert left_behind(container, before, but=lambda left: left.rpartition(" ")[2] in shown) == []
 
 
 @pytest.mark.parametrize("delay_s", [0.15, 0.3, 0.45, 0.6, 0.9])
@@ -285,7 +287,7 @@ def test_ctrl_c_at_any_moment_leaves_no_sidecar(
     running.signal(signal.SIGINT)
     run = running.end()
     assert run.exit_code in (130, 0, -2), run.err
-    assert left_behind(container, before, patience_s=10) == []
+    assert left_behind(container, before) == []
 
 
 def test_a_sidecar_dies_with_a_killed_jvmdiag(
@@ -298,12 +300,10 @@ def test_a_sidecar_dies_with_a_killed_jvmdiag(
         "--jdk-image", images.get("jdk17"), "-o", str(tmp_path / "out"), home=tmp_path,
     )  # fmt: skip
     out = tmp_path / "out"
-    until = time.monotonic() + 30
-    while not list(out.glob("*.manifest.json")) and time.monotonic() < until:
-        time.sleep(0.02)
+    until("a dump is there", lambda: list(out.glob("*.manifest.json")))
     running.signal(signal.SIGKILL)
     running.end()
-    assert left_behind(container, before, patience_s=10) == []
+    assert left_behind(container, before) == []
 
 
 def test_a_connection_that_drops_is_made_anew(tmp_path: Path, local_jvm: subprocess.Popen[bytes]) -> None:
@@ -316,9 +316,7 @@ def test_a_connection_that_drops_is_made_anew(tmp_path: Path, local_jvm: subproc
         wait_for_partial(out, 1)
         reader, dump = stopped_reader(sshd)
         # The follower's other process ends when it is told that the JVM has answered.
-        until = time.monotonic() + 60
-        while len(followers(sshd)) > 1:
-            assert time.monotonic() < until
+        until("the other process is over", lambda: len(followers(sshd)) <= 1)
         sshd.restart()
         with contextlib.suppress(ProcessLookupError):  # the end of its session may have ended it
             os.kill(reader, signal.SIGKILL)
@@ -346,8 +344,8 @@ def followers(sshd: Sshd) -> dict[int, Path]:
 
 def stopped_reader(sshd: Sshd) -> tuple[int, Path]:
     """The cat of the one that copies, stopped before it came to the end, and what it reads."""
-    until = time.monotonic() + 20
-    while time.monotonic() < until:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
         for shell, dump in followers(sshd).items():
             for pid in descendants(shell):
                 with contextlib.suppress(OSError):
@@ -358,25 +356,21 @@ def stopped_reader(sshd: Sshd) -> tuple[int, Path]:
     raise AssertionError("nothing reads the dump")
 
 
-def scratch_files() -> set[Path]:
-    return set(Path("/tmp").glob(".jvmdiag-*"))
-
-
 def test_ctrl_c_over_ssh_cleans_the_target(tmp_path: Path, local_jvm: subprocess.Popen[bytes]) -> None:
-    # Another run's file, of a test that was killed, may lie in the /tmp of this machine.
-    before = scratch_files()
+    # What others have in the /tmp of this machine comes and goes.
+    dumps = made(tmp_path / "dumps")
     with Sshd(made(tmp_path / "sshd")) as sshd:
         key, home = ssh_home(sshd, tmp_path)
         out = tmp_path / "out"
-        options = ("--jvm", str(local_jvm.pid), "--yes", "-o", str(out))
+        options = ("--jvm", str(local_jvm.pid), "--dump-dir", str(dumps), "--yes", "-o", str(out))
         running = Running("heapdump", str(sshd.target()), *key, *options, home=home)
         wait_for_partial(out, 1)
-        assert scratch_files() - before
+        assert list(dumps.iterdir())
         running.signal(signal.SIGINT)
         run = running.end()
     assert run.exit_code == 130, run.err
     assert final_names(out) == []
-    assert scratch_files() - before == set()
+    assert list(dumps.iterdir()) == []
 
 
 def test_a_connection_that_drops_for_good(tmp_path: Path, local_jvm: subprocess.Popen[bytes]) -> None:

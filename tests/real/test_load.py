@@ -20,7 +20,7 @@ from tests.real.containers import published_port
 from tests.real.jvmdiag import Running, jvmdiag, shown_on_a_terminal
 
 # Tomcat writes its log every 10 s.
-LOG_WITHIN_S = 20.0
+LOG_WITHIN_S = 60.0
 
 
 def logged(container: Container, token: str) -> Counter[tuple[str, str]]:
@@ -34,7 +34,9 @@ def test_what_is_said_is_what_tomcats_access_log_says(tomcat_jre: Container, tmp
     token = secrets.token_hex(8)
     url = f"http://127.0.0.1:{published_port(tomcat_jre)}/index.jsp?token={token}"
     options = ("--scenario", "mixed", "--users", "6", "--spawn-rate", "6", "--time", "3s", "--json")
+    began_s = time.monotonic()
     run = jvmdiag("load", url, *options, home=tmp_path)
+    took_s = time.monotonic() - began_s
     assert run.exit_code == 0, run.err
     came = run.document
     assert came["schema"] == "jvmdiag.load/1" and came["ended"] == "time"
@@ -56,7 +58,7 @@ def test_what_is_said_is_what_tomcats_access_log_says(tomcat_jre: Container, tmp
     }
     assert everything["figures"]["requests"] == seen.total() > 60
     assert everything["failed"] == [{"why": "405", "count": seen["DELETE", "405"]}]
-    assert came["lasted_s"] == pytest.approx(3, abs=0.5)
+    assert 2.5 < came["lasted_s"] < took_s
     assert everything["figures"]["per_s"] == pytest.approx(seen.total() / came["lasted_s"], rel=0.1)
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import base64
 import http.client
 import json
-import os
 import re
 import signal
 import tarfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -41,6 +39,7 @@ from jvmdiag.target import parse_target
 from tests.real.containers import Containers, SshHost, home_of, left_behind, published_port, snapshot
 from tests.real.engine import Engine
 from tests.real.fixtures import RunContainer, cases
+from tests.real.held import held_requests, stopped
 from tests.real.jvmdiag import Running, jvmdiag
 from tests.real.shown import Shown, checked
 from tests.real.test_metrics_servers import names_of_threads, number, page_for_people
@@ -97,10 +96,10 @@ def get(container: Container, port: int, path: str = "/") -> int:
         connection.close()
 
 
-def until(seen: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
+def until(what: str, seen: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
     while not seen():
-        assert time.monotonic() < end, "it did not come about"
+        assert time.monotonic() < end, what
 
 
 @pytest.fixture(scope="module")
@@ -134,18 +133,6 @@ def by_java(beside: Container, status: str, *patterns: str) -> dict[tuple[str, s
     return {(name, attribute): int(value) for name, attribute, value in rows}
 
 
-@contextmanager
-def requests_under_way(container: Container, *paths: tuple[int, str]) -> Iterator[None]:
-    callers = [threading.Thread(target=get, args=(container, *path)) for path in paths]
-    for caller in callers:
-        caller.start()
-    try:
-        yield
-    finally:
-        for caller in callers:
-            caller.join()
-
-
 def test_tomcats_figures_by_jmx_are_those_of_its_page_and_of_javas_client(
     served: Container, run_container: RunContainer
 ) -> None:
@@ -166,9 +153,8 @@ def test_tomcats_figures_by_jmx_are_those_of_its_page_and_of_javas_client(
         page = page_for_people(served, "/manager/status", 8082, "ops:it is:seen").partition(OWN)[2]
         group = tomcat_group(first.status, last.status, seconds, None, (), (), (), last.figures)
         check_requests(group, seconds, page)
-        slow = [*[(8080, "/slow.jsp?ms=8000")] * 5, *[(8081, "/slow.jsp?ms=8000")] * 4]
-        with requests_under_way(served, *slow):
-            until(lambda: full(beans_of(jmx)))
+        with held_requests(served, 5, begun=3), held_requests(served, 4, port=8081, begun=2):
+            until("every thread is busy", lambda: full(beans_of(jmx)))
             beans = beans_of(jmx)
             read = {bean.name: bean.attributes for bean in jmx_read(jmx)}
             java = by_java(beside, status, *MBEANS)
@@ -406,7 +392,7 @@ def test_no_agent_is_started_and_one_that_runs_is_left_as_it_was(
     assert run.exit_code == 0, run.err
     for line in run.out.splitlines():
         assert '"tomcat.threads.max"' in line
-    assert connections_of(tomcat) == 0
+    until("its connections are closed", lambda: connections_of(tomcat) == 0)
     assert left_behind(tomcat, before) == []
     # And none of them is held in its memory.
     run = jvmdiag("jcmd", name, "GC.class_histogram", home=tmp_path)
@@ -416,14 +402,13 @@ def test_no_agent_is_started_and_one_that_runs_is_left_as_it_was(
     assert jvmdiag("jcmd", name, *tls.split(), home=tmp_path).exit_code == 0
     run = jvmdiag("metrics", name, "--jmx", "9011", "--interval", "0.1", home=tmp_path)
     assert "speaks TLS" in run.out, run.out
-    stopped(tomcat, tmp_path)
+    not_waited_for(tomcat, tmp_path)
 
 
-def stopped(tomcat: Container, tmp_path: Path) -> None:
+def not_waited_for(tomcat: Container, tmp_path: Path) -> None:
     """A JVM that stands still is not waited for, by whatever way, and asked when it goes on."""
     pid = int(tomcat.attrs["State"]["Pid"])
-    os.kill(pid, signal.SIGSTOP)
-    try:
+    with stopped(pid):
         watching = Running(
             "metrics", str(tomcat.name), "--watch", "--json", "--interval", "0.3", home=tmp_path
         )
@@ -431,19 +416,16 @@ def stopped(tomcat: Container, tmp_path: Path) -> None:
         for _ in range(2):
             tomcats = Shown(json.loads(watching.process.stdout.readline()))
             assert "SIGCONT" in str(tomcats.groups["tomcat"]["unseen"])
-        os.kill(pid, signal.SIGCONT)
-        while not tomcats.all("tomcat.threads.busy"):
-            tomcats = Shown(json.loads(watching.process.stdout.readline()))
-        watching.signal(signal.SIGINT)
-        watching.end()
-        silent(tomcat)
-        os.kill(pid, signal.SIGSTOP)
+    while not tomcats.all("tomcat.threads.busy"):
+        tomcats = Shown(json.loads(watching.process.stdout.readline()))
+    watching.signal(signal.SIGINT)
+    watching.end()
+    silent(tomcat)
+    with stopped(pid):
         run = jvmdiag("metrics", str(tomcat.name), "--interval", "0.1", home=tmp_path)
         assert run.exit_code == 0 and "SIGCONT" in run.out.partition("TOMCAT")[2], run.out
         run = jvmdiag("metrics", str(tomcat.name), "--jmx", "9011", "--interval", "0.1", home=tmp_path)
         assert run.exit_code == 0 and "JMX at 127.0.0.1:9011: no answer within 5 s" in run.out, run.out
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 def silent(tomcat: Container) -> None:
@@ -465,12 +447,11 @@ def silent(tomcat: Container) -> None:
         assert said(first) == ""
         before, after = pulse_of(first), pulse_of(look())
         assert before and after and after.beats_since(before)
-        os.kill(pid, signal.SIGSTOP)
-        until(lambda: {task.state for task in look().tasks()} == {"T"})
-        # As of a moment ago.
-        assert "did not answer within 1 s" in said(first)
-        assert "SIGCONT" in said(look())
-        os.kill(pid, signal.SIGCONT)
+        with stopped(pid):
+            assert {task.state for task in look().tasks()} == {"T"}
+            # As of a moment ago.
+            assert "did not answer within 1 s" in said(first)
+            assert "SIGCONT" in said(look())
         assert "did not answer" in said(look())
         now[0] = 30.0
         assert said(look()) == ""
@@ -498,7 +479,7 @@ def test_every_jvm_is_read_by_its_local_and_its_remote_agent(run_container: RunC
             assert beans.keys() == {"java.lang:type=Runtime", "java.lang:type=Threading"}
             threads = int(str(beans["java.lang:type=Threading"]["ThreadCount"]))
             assert 10 < threads < len(names_of_threads(jvm))
-    assert connections_of(jvm) == 0
+    until("its connections are closed", lambda: connections_of(jvm) == 0)
 
 
 def jvm_beans(scene: Scene, agent: Agent) -> dict[str, dict[str, str | int | float | None]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.real.fixtures import RunContainer
 from tests.real.images import load
 from tests.real.shown import checked, metrics
+from tests.real.test_metrics import Events, pauses, rates, until_logged
 
 # A young collection that begins a concurrent cycle, with its Remark and its Cleanup, again and again.
 PERIODIC = ("-XX:+UseG1GC", "-XX:G1PeriodicGCInterval=150", "-Xlog:gc,safepoint", "-Xmx200m")
@@ -22,24 +23,32 @@ def test_collections_and_safepoints_are_those_of_the_jvms_log(
     def logged() -> str:
         return bytes(container.logs()).decode()
 
-    while logged().count("Pause Cleanup") < 3:
+    def young() -> Events:
+        return pauses(logged(), "Pause Young")
+
+    def cycle() -> Events:
+        return pauses(logged(), "Pause (?:Remark|Cleanup)")
+
+    def stops() -> Events:
+        lines = re.findall(r"^\[([\d.]+)s\].*Safepoint .*Total: +(\d+) ns", logged(), re.MULTILINE)
+        return [(float(at), int(ns) / 1e9) for at, ns in lines]
+
+    until = time.monotonic() + 120
+    while len(cycle()) < 6:
+        assert time.monotonic() < until, logged()
         time.sleep(0.1)
-    first, started = len(logged()), time.monotonic()
+    before = [len(events()) - 1 for events in (young, cycle, stops)]
     shown = metrics(str(container.name), "--interval", "4", home=tmp_path)
-    log, took = logged()[first:], time.monotonic() - started
-
-    def pauses(pattern: str) -> list[float]:
-        return [float(ms) / 1000 for ms in re.findall(rf"{pattern}.* ([\d.]+)ms", log)]
-
-    young, cycle = pauses("Pause Young"), pauses("Pause (?:Remark|Cleanup)")
-    stops = [int(ns) / 1e9 for ns in re.findall(r"Safepoint .*Total: +(\d+) ns", log)]
-    rate, share = len(young) / took, sum(young) / took
-    checked("jvm.gc.minor.collections", shown.one("jvm.gc.minor.collections"), rate, by="-Xlog:gc", rel=0.4)
-    checked("jvm.gc.minor.time", shown.one("jvm.gc.minor.time"), share, by="-Xlog:gc", rel=0.5)
-    rate, share = len(cycle) / took, sum(cycle) / took
+    after = [until_logged(events) for events in (young, cycle, stops)]
+    (collections, time_), (concurrent, concurrent_time), (safepoints, safepoint_time) = (
+        rates(events[first:], shown.seconds) for first, events in zip(before, after, strict=True)
+    )
+    ours = shown.one("jvm.gc.minor.collections"), shown.one("jvm.gc.minor.time")
+    checked("jvm.gc.minor.collections", ours[0], collections, by="-Xlog:gc", rel=0.1)
+    checked("jvm.gc.minor.time", ours[1], time_, by="-Xlog:gc", rel=0.3)
     ours = shown.one("jvm.gc.concurrent.collections"), shown.one("jvm.gc.concurrent.time")
-    checked("jvm.gc.concurrent.collections", ours[0], rate, by="-Xlog:gc: Remark, Cleanup", rel=0.4)
-    checked("jvm.gc.concurrent.time", ours[1], share, by="-Xlog:gc: Remark, Cleanup", rel=0.5)
-    rate, share = len(stops) / took, sum(stops) / took
-    checked("jvm.safepoint.count", shown.one("jvm.safepoint.count"), rate, by="-Xlog:safepoint", rel=0.4)
-    checked("jvm.safepoint.time", shown.one("jvm.safepoint.time"), share, by="-Xlog:safepoint", rel=0.5)
+    checked("jvm.gc.concurrent.collections", ours[0], concurrent, by="-Xlog:gc: Remark, Cleanup", rel=0.1)
+    checked("jvm.gc.concurrent.time", ours[1], concurrent_time, by="-Xlog:gc: Remark, Cleanup", rel=0.3)
+    ours = shown.one("jvm.safepoint.count"), shown.one("jvm.safepoint.time")
+    checked("jvm.safepoint.count", ours[0], safepoints, by="-Xlog:safepoint", rel=0.1)
+    checked("jvm.safepoint.time", ours[1], safepoint_time, by="-Xlog:safepoint", rel=0.3)

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from docker.models.containers import Container
 
+from tests.real.course import Between, Course
 from tests.real.engine import cache_dir
 from tests.real.fixtures import RunContainer
 from tests.real.images import load
@@ -26,12 +27,15 @@ from tests.real.shown import (
     metrics,
     number_in,
     pid_of,
+    sets,
     stalled_s,
     sysinfo,
     the_disk,
+    until_now,
 )
 
 SWAP_BYTES = 400 << 20
+ENOUGH_BYTES = 20 << 20
 PRESSURE = Path("/proc/pressure")
 # Threads that keep the disk busy.
 WRITING, READING = 6, 2
@@ -57,24 +61,63 @@ def swap() -> Iterator[None]:
         file.unlink()
 
 
-def swapped_pages() -> tuple[int, int]:
-    """In and out, since the machine booted."""
-    return counter("/proc/vmstat", "pswpin"), counter("/proc/vmstat", "pswpout")
+def swapping(rollup: Path) -> dict[str, float]:
+    """Bytes in and out since the machine booted, its room and what is used of it, what is swapped of a process, and how
+    long something has waited for memory."""
+    page, now = os.sysconf("SC_PAGE_SIZE"), sysinfo()
+    return {
+        "in": counter("/proc/vmstat", "pswpin") * page,
+        "out": counter("/proc/vmstat", "pswpout") * page,
+        "room": now.swap,
+        "used": now.swap - now.free_swap,
+        "swapped": number_in(r"^Swap: +(\d+) kB", rollup.read_text()) * 1024,
+        "waited": stalled_s("memory") if PRESSURE.exists() else 0.0,
+    }
 
 
-def vmstat(seconds: int) -> subprocess.Popen[str]:
-    """Its second line is about so many seconds from now on."""
-    return subprocess.Popen(
-        ["vmstat", "-n", str(seconds), "2"],
+@contextmanager
+def vmstat() -> Iterator[Callable[[], dict[str, float]]]:
+    """Seconds that all cores waited for a disk, by what vmstat says each second, as far as it has said it."""
+    with subprocess.Popen(
+        ["vmstat", "-n", "1"],
         stdout=subprocess.PIPE,
         text=True,
         env={"LC_ALL": "C", "PATH": os.environ["PATH"]},
-    )
+    ) as process:
+        assert process.stdout
+        lines = process.stdout
+        _, names, _ = (next(lines) for _ in range(3))  # the third is since the machine booted
+        at, told, waited = names.split().index("wa"), [time.monotonic()], [0.0]
+
+        def add() -> None:
+            for line in lines:
+                now = time.monotonic()
+                waited.append(waited[-1] + int(line.split()[at]) / 100 * (now - told[-1]))
+                told.append(now)
+
+        reader = threading.Thread(target=add)
+        reader.start()
+        try:
+            yield lambda: {"wa": waited[-1]}
+        finally:
+            process.kill()
+            reader.join()
 
 
-def said_by(vmstat: subprocess.Popen[str]) -> dict[str, int]:
-    _, names, _, last = vmstat.communicate(timeout=60)[0].splitlines()
-    return dict(zip(names.split(), map(int, last.split()), strict=True))
+def of_disk(name: str) -> dict[str, float]:
+    """What it did since the machine booted, in bytes, requests and seconds; who of this process waits for it, and how
+    long anybody did."""
+    stat = disk_stat(name)
+    states = [task.read_text().rpartition(") ")[2][0] for task in Path("/proc/self/task").glob("*/stat")]
+    return {
+        "read": stat.read_sectors * 512,
+        "written": stat.written_sectors * 512,
+        "busy": stat.busy_ms / 1000,
+        "spent": (stat.reading_ms + stat.writing_ms) / 1000,
+        "done": stat.reads + stat.writes,
+        "blocked": states.count("D"),
+        "waited": stalled_s("io") if PRESSURE.exists() else 0.0,
+    }
 
 
 def test_a_jvm_that_swaps_is_what_the_kernel_says_elsewhere(
@@ -90,32 +133,40 @@ def test_a_jvm_that_swaps_is_what_the_kernel_says_elsewhere(
             ready="ready",
         )
         try:
-            began, waited = time.monotonic(), stalled_s("memory") if PRESSURE.exists() else 0.0
-            first = swapped_pages()
-            shown = metrics(str(container.name), "--interval", "3", home=tmp_path)
-            now, last, page = sysinfo(), swapped_pages(), os.sysconf("SC_PAGE_SIZE")
-            rollup = Path(f"/proc/{pid_of(container)}/smaps_rollup").read_text()
-            if PRESSURE.exists():
-                waited = (stalled_s("memory") - waited) / (time.monotonic() - began)
+            rollup = Path(f"/proc/{pid_of(container)}/smaps_rollup")
+            with (
+                Course(lambda: swapping(rollup)) as course,
+                sets(str(container.name), "--interval", "1", home=tmp_path) as following,
+            ):
+                # The second set begins where the first one ends.
+                following()
+                first = last = swapping(rollup)
+                until = time.monotonic() + 120
+                came = until_now(following)
+                # A collection reads for a while before it has to make room.
+                while any(last[way] - first[way] < ENOUGH_BYTES for way in ("in", "out")):
+                    assert time.monotonic() < until, "it does not swap"
+                    last = swapping(rollup)
+                    came += until_now(following)
         finally:
             container.kill()
-    swapped = number_in(r"^Swap: +(\d+) kB", rollup) * 1024
-    # What came before the first look and behind the second is in the kernel's alone.
-    came, went = ((b - a) * page for a, b in zip(first, last, strict=True))
-    ours_in, ours_out = (shown.one(name) * shown.seconds for name in ("swap.in", "swap.out"))
-    assert round(ours_in) <= came and round(ours_out) <= went
-    checked("swap.in", ours_in, came, by="/proc/vmstat by hand", rel=0.7)
-    checked("swap.out", ours_out, went, by="/proc/vmstat by hand", rel=0.7)
-    checked("swap.total", shown.one("swap.total"), now.swap, by="sysinfo(2)")
-    checked("swap.used", shown.one("swap.used"), now.swap - now.free_swap, by="sysinfo(2)", rel=0.4)
+    shown, (earliest, latest) = came[-1], (course.samples[0][1], course.samples[-1][1])
+    # All of what was swapped between the second looks of the first set and of the last, and some of what was before.
+    grown = {way: Between(last[way] - first[way], latest[way] - earliest[way]) for way in ("in", "out")}
+    ours = {way: sum(one.one(f"swap.{way}") * one.seconds for one in came) for way in ("in", "out")}
+    checked("swap.in", ours["in"], grown["in"], by="/proc/vmstat by hand", rel=0.01)
+    checked("swap.out", ours["out"], grown["out"], by="/proc/vmstat by hand", rel=0.01)
+    used, swapped = course.valued("used"), course.valued("swapped")
+    checked("swap.total", shown.one("swap.total"), course.valued("room"), by="sysinfo(2)")
+    checked("swap.used", shown.one("swap.used"), used, by="sysinfo(2)", rel=0.2)
     checked(
-        "memory.jvm.swapped", shown.one("memory.jvm.swapped"), swapped, by="/proc/PID/smaps_rollup", rel=0.4
+        "memory.jvm.swapped", shown.one("memory.jvm.swapped"), swapped, by="/proc/PID/smaps_rollup", rel=0.2
     )
     if PRESSURE.exists():
         checked(
             "memory.pressure",
             shown.one("memory.pressure"),
-            waited,
+            course.rate("waited", 2),
             by="total of /proc/pressure/memory",
             rel=0.7,
         )
@@ -183,35 +234,28 @@ def test_a_disk_does_what_its_block_device_counts(tomcat_jre: Container, tmp_pat
     name = the_disk()
     if name is None:
         pytest.skip("this machine shows no disk of its own in /sys/block")
-    waited, began = stalled_s("io") if PRESSURE.exists() else 0.0, time.monotonic()
     with busy_disk(tmp_path):
         for _ in range(ATTEMPTS):
-            first, started = disk_stat(name), time.monotonic()
-            with vmstat(3) as asked:
+            with vmstat() as said, Course(lambda: said() | of_disk(name)) as course:
                 shown = metrics(str(tomcat_jre.name), "--interval", "3", home=tmp_path)
-                last, took = disk_stat(name), time.monotonic() - started
-                machine = said_by(asked)
+            waiting = course.rate("wa", shown.seconds)
             # Cores that others keep busy wait for no disk.
-            if machine["wa"] > 8:
+            if waiting.low > 0.05:
                 break
-        if PRESSURE.exists():
-            waited = (stalled_s("io") - waited) / max(time.monotonic() - began, 10)
-    done = last.reads - first.reads + last.writes - first.writes
-    spent_ms = last.reading_ms - first.reading_ms + last.writing_ms - first.writing_ms
-    read = (last.read_sectors - first.read_sectors) * 512 / took
-    written = (last.written_sectors - first.written_sectors) * 512 / took
-    busy = (last.busy_ms - first.busy_ms) / 1000 / took
-    each_s = spent_ms / 1000 / done
-    checked("disk.read", shown.one("disk.read", device=name), read, by="/sys/block/DISK/stat", rel=0.4)
+    read, written, busy = (course.rate(what, shown.seconds) for what in ("read", "written", "busy"))
+    checked("disk.read", shown.one("disk.read", device=name), read, by="/sys/block/DISK/stat", rel=0.1)
     checked(
-        "disk.written", shown.one("disk.written", device=name), written, by="/sys/block/DISK/stat", rel=0.4
+        "disk.written", shown.one("disk.written", device=name), written, by="/sys/block/DISK/stat", rel=0.1
     )
-    checked("disk.busy", shown.one("disk.busy", device=name), busy, by="/sys/block/DISK/stat", rel=0.4)
-    checked("disk.await", shown.one("disk.await", device=name), each_s, by="/sys/block/DISK/stat", rel=0.4)
-    checked("cpu.iowait", shown.one("cpu.iowait"), machine["wa"] / 100, by="vmstat", rel=0.5, abs=0.03)
-    # Most of them wait at any moment.
-    checked("cpu.blocked", shown.one("cpu.blocked"), WRITING + READING, by="threads as started", rel=0.7)
+    checked("disk.busy", shown.one("disk.busy", device=name), busy, by="/sys/block/DISK/stat", rel=0.1)
+    each_s = course.share("spent", "done", shown.seconds)
+    checked("disk.await", shown.one("disk.await", device=name), each_s, by="/sys/block/DISK/stat", rel=0.1)
+    checked("cpu.iowait", shown.one("cpu.iowait"), waiting, by="vmstat", rel=0.3, abs=0.03)
+    blocked = course.valued("blocked")
+    most = Between(min(blocked.high, 2), max(blocked.high, WRITING + READING))
+    checked("cpu.blocked", shown.one("cpu.blocked"), most, by="threads as started, and their states", rel=0.5)
     if PRESSURE.exists():
+        waited = course.rate("waited", 2)
         checked("disk.pressure", shown.one("disk.pressure"), waited, by="total of /proc/pressure/io", rel=0.7)
     else:
         assert "disk.pressure" not in shown.names

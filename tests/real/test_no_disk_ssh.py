@@ -41,7 +41,17 @@ def ssh(sshd: Sshd, folder: Path) -> tuple[str, ...]:
 
 
 def over_ssh(sshd: Sshd, jvm: subprocess.Popen[bytes], folder: Path) -> tuple[str, ...]:
-    return (*ssh(sshd, folder), "--jvm", str(jvm.pid), "--no-disk", "--yes", "-o", str(folder / "out"))
+    dumps = ("--dump-dir", str(made(folder / "dumps")))
+    return (
+        *ssh(sshd, folder),
+        "--jvm",
+        str(jvm.pid),
+        "--no-disk",
+        *dumps,
+        "--yes",
+        "-o",
+        str(folder / "out"),
+    )
 
 
 def made(folder: Path) -> Path:
@@ -54,23 +64,17 @@ def the_jvm_answers(jvm: subprocess.Popen[bytes], home: Path) -> None:
     assert run.exit_code == 0, run.err
 
 
-def scratch() -> set[Path]:
-    return {path for top in ("/tmp", "/dev/shm") for path in Path(top).glob(".jvmdiag-*.hprof*")}
-
-
 def test_it_comes_over_ssh(tmp_path: Path, local_jvm: subprocess.Popen[bytes]) -> None:
-    before = scratch()
     with Sshd(made(tmp_path / "sshd")) as sshd:
         run = jvmdiag("heapdump", *over_ssh(sshd, local_jvm, tmp_path), "--json", home=tmp_path)
     assert run.exit_code == 0, run.err
     assert all(witness["agrees"] for witness in run.document["artifact"]["witnesses"])
-    assert scratch() == before
+    assert list((tmp_path / "dumps").iterdir()) == []
 
 
 def test_a_connection_that_is_cut_lets_the_jvm_go_on(
     tmp_path: Path, local_jvm: subprocess.Popen[bytes]
 ) -> None:
-    before = scratch()
     with Sshd(made(tmp_path / "sshd")) as sshd:
         running = Running("heapdump", *over_ssh(sshd, local_jvm, tmp_path), home=tmp_path)
         the_reader(running)
@@ -79,14 +83,13 @@ def test_a_connection_that_is_cut_lets_the_jvm_go_on(
         the_jvm_answers(local_jvm, tmp_path)
     assert run.exit_code in (26, 61), run.err
     assert final_names(tmp_path / "out") == []
-    assert scratch() == before
+    assert list((tmp_path / "dumps").iterdir()) == []
 
 
 @pytest.mark.long
 def test_a_connection_that_stalls_lets_the_jvm_go_on_and_is_told(
     tmp_path: Path, local_jvm: subprocess.Popen[bytes]
 ) -> None:
-    before = scratch()
     with Sshd(made(tmp_path / "sshd")) as sshd:
         running = Running("heapdump", *over_ssh(sshd, local_jvm, tmp_path), home=tmp_path)
         reader = the_reader(running)
@@ -99,7 +102,7 @@ def test_a_connection_that_stalls_lets_the_jvm_go_on_and_is_told(
             os.kill(pid, signal.SIGSTOP)
         until("the reader is ended", lambda: reader not in readers(all_pids()), STALL_S + SLACK_S)
         the_jvm_answers(local_jvm, tmp_path)
-        assert scratch() == before
+        assert list((tmp_path / "dumps").iterdir()) == []
         run = running.end()
         for pid in sessions:
             with contextlib.suppress(ProcessLookupError):

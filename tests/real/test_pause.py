@@ -22,6 +22,7 @@ _OURS = {"histogram": "GC_HeapInspection", "heapdump": "HeapDumper"}
 
 
 Stop = tuple[str, float]
+_END_OF_DUMP = b"JNI global refs"
 
 
 def stops(container: Container) -> list[Stop]:
@@ -33,18 +34,25 @@ def stops(container: Container) -> list[Stop]:
 
 def taken_by(container: Container, home: Path, *command: str) -> tuple[dict[str, Any], list[Stop]]:
     """The pause that was reported, and what the log says of the same time."""
+    until_logged(container)
     before = len(stops(container))
     run = jvmdiag(command[0], str(container.name), "--json", *command[1:], home=home)
     assert run.exit_code == 0, run.err
     document = run.document
     found = document["dumps"][0] if "dumps" in document else document
     assert found["pause"] is not None
-    # The log goes through the engine.
-    until = time.monotonic() + 5
-    while len(stops(container)) < before + found["pause"]["safepoints"] and time.monotonic() < until:
-        time.sleep(0.05)
-    time.sleep(0.2)
+    until_logged(container)
     return dict(found["pause"]), stops(container)[before:]
+
+
+def until_logged(container: Container) -> None:
+    """Until all that the JVM has logged by now came through the engine: a thread dump is written behind it."""
+    dumps = container.logs().count(_END_OF_DUMP)
+    container.kill("QUIT")
+    until = time.monotonic() + 60
+    while container.logs().count(_END_OF_DUMP) == dumps:
+        assert time.monotonic() < until, "the JVM writes no thread dump"
+        time.sleep(0.02)
 
 
 COLLECTORS = {
@@ -114,6 +122,7 @@ def test_a_jvm_that_collects_all_the_time_is_never_said_to_be_exact_when_it_is_n
     seen = {True: 0, False: 0}
     # Where no collection ever fell in, nothing was shown.
     while seen[False] == 0 or sum(seen.values()) < 4:
+        assert sum(seen.values()) < 60, "no collection fell in"
         pause, logged = taken_by(container, tmp_path, "histogram")
         seen[pause["exact"]] += 1
         ours = own("histogram", logged)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +12,10 @@ from docker.models.containers import Container
 
 from tests.real.containers import left_behind, snapshot
 from tests.real.fixtures import RunContainer
+from tests.real.held import stopped
 from tests.real.images import load
 from tests.real.jvmdiag import Running, final_names, jvmdiag
+from tests.real.piping import until
 
 LIMIT = {"mem_limit": "420m", "memswap_limit": "420m"}
 TMPFS = {"/tmp": "rw,mode=1777"}
@@ -122,10 +122,11 @@ def test_a_second_dump_at_the_same_time_is_refused(run_container: RunContainer, 
     before = snapshot(container)
     shm = Path(f"/proc/{pid_of(container)}/root/dev/shm")
     first = Running("heapdump", str(container.name), "--yes", "-o", str(tmp_path / "first"), home=tmp_path)
-    until = time.monotonic() + 60
-    while not list(shm.glob(".jvmdiag-1-*.lock")) and time.monotonic() < until:
-        time.sleep(0.01)
+    until("the lock is there", lambda: list(shm.glob(".jvmdiag-1-*.lock")))
+    # It is not over before the second has looked.
+    first.signal(signal.SIGSTOP)
     second = jvmdiag("heapdump", str(container.name), "--yes", "-o", str(tmp_path / "second"), home=tmp_path)
+    first.signal(signal.SIGCONT)
     assert second.exit_code == 73, second.err
     assert final_names(tmp_path / "second") == []
     assert first.end().exit_code == 0
@@ -158,12 +159,9 @@ def test_with_xrs_attach_works_and_quit_would_not(run_container: RunContainer, t
 
 def test_a_jvm_that_is_stopped_is_refused_at_once(run_container: RunContainer, tmp_path: Path) -> None:
     container = run_container("jvm17", command=load())
-    os.kill(pid_of(container), signal.SIGSTOP)
-    try:
+    with stopped(pid_of(container)):
         found = finding(checked(container, tmp_path, exit_code=40), "jvm")
-        assert "stopped (state T)" in str(found["advice"])
-    finally:
-        os.kill(pid_of(container), signal.SIGCONT)
+    assert "stopped (state T)" in str(found["advice"])
 
 
 def test_what_was_measured_is_the_next_forecast_and_a_limit_refuses_by_it(

@@ -32,6 +32,7 @@ from jvmdiag.target import parse_target
 from tests.real import load_generator
 from tests.real.containers import SshHost, home_of, left_behind, published_port, snapshot
 from tests.real.fixtures import RunContainer, cases
+from tests.real.held import stopped
 from tests.real.images import load
 from tests.real.jvmdiag import Run, Running, jvmdiag
 from tests.real.test_encrypt import new_key
@@ -77,7 +78,7 @@ def why(manifest: dict[str, Any], name: str) -> str:
 @contextmanager
 def loaded(container: Container) -> Iterator[None]:
     """Forty requests a second for as long as the context lasts."""
-    words = (load_generator.__file__, str(published_port(container)), "/", "40", "60")
+    words = (load_generator.__file__, str(published_port(container)), "/", "40", "600")
     process = subprocess.Popen([sys.executable, *map(str, words)], stdout=subprocess.DEVNULL)
     try:
         yield
@@ -140,9 +141,11 @@ def test_the_busy_thread_is_named_with_its_place_by_whoever_looks(
     assert "Load.spin" in where
     # HotSpot's own count stands in its dumps.
     dumps = [(folder / f"thread-dump-{n}.txt").read_text() for n in (1, 3)]
-    first, last = (float(re.findall(r'^"busy-1" .* cpu=([\d.]+)ms', dump, re.M)[0]) for dump in dumps)
-    seconds = float(re.findall(r"over ([\d.]+) s", head)[0])
-    assert float(busiest.split()[0]) == pytest.approx((last - first) / seconds / 10, rel=0.3, abs=5)
+    counts = (re.findall(r'^"busy-1" .* cpu=([\d.]+)ms elapsed=([\d.]+)s', dump, re.M)[0] for dump in dumps)
+    (first, begun), (last, ended) = (map(float, count) for count in counts)
+    assert re.search(r"over [\d.]+ s", head)
+    share = (last - first) / 1000 / (ended - begun)
+    assert float(busiest.split()[0]) == pytest.approx(share * 100, rel=0.3, abs=5)
     assert "DEADLOCK" in (folder / "summary.md").read_text()
     assert {"histogram", "vm info", "native memory"} <= names(manifest, "skipped")
     assert why(manifest, "histogram") == "not with --light"
@@ -153,11 +156,8 @@ def test_of_a_stopped_jvm_there_is_what_it_need_not_say_itself(
 ) -> None:
     container = run_container("jvm17")
     pid = int(container.attrs["State"]["Pid"])
-    os.kill(pid, signal.SIGSTOP)
-    try:
+    with stopped(pid):
         folder, manifest = take(str(container.name), home=tmp_path, exit_code=65)
-    finally:
-        os.kill(pid, signal.SIGCONT)
     assert names(manifest, "failed") == {"thread dump 1"}
     assert "stopped (state T)" in why(manifest, "thread dump 1")
     assert {
@@ -194,10 +194,9 @@ def test_a_jvm_that_falls_silent_is_asked_once_more_and_no_more(
     assert "did not answer" in why(manifest, silent)
     assert {"thread dump 1", "metrics after"} <= taken(manifest)
     assert "not asked any more" in why(manifest, "histogram")
-    assert (
-        len([item for item in manifest["items"] if item["took_s"] > 1.9 and "metrics" not in item["name"]])
-        == 1
-    )
+    # What was taken meanwhile took as long as it takes.
+    waited = [item["name"] for item in manifest["items"] if item["took_s"] > 1 and item["status"] != "taken"]
+    assert waited == [silent]
 
 
 def until_it_says(running: Running, words: str) -> None:
@@ -438,7 +437,9 @@ def test_a_browser_shows_its_page_and_runs_nothing_in_it(tmp_path: Path) -> None
         "--host-resolver-rules=MAP * ~NOTFOUND",
     )
     options = ("--headless", "--no-sandbox", f"--user-data-dir={tmp_path / 'browser'}", *alone, "--dump-dom")
-    shown = subprocess.run(["chromium", *options, place.as_uri()], capture_output=True, text=True, timeout=60)
+    shown = subprocess.run(
+        ["chromium", *options, place.as_uri()], capture_output=True, text=True, timeout=240
+    )
     assert "<title>Snapshot of docker://web" in shown.stdout
     assert "Threads by CPU" in shown.stdout
     assert "&lt;script&gt;" in shown.stdout and "<script" not in shown.stdout

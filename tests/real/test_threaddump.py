@@ -314,9 +314,9 @@ def test_a_sidecar_is_limited_and_labelled(
         "threaddump", str(container.name), *options, "--interval", "0", "-o", str(tmp_path), home=tmp_path
     )
     label = f"io.github.jvmdiag.sidecar-of={container.id}"
-    until = time.monotonic() + 30
+    until = time.monotonic() + 60
     while not (found := docker_client.containers.list(filters={"label": label})):
-        assert time.monotonic() < until and running.process.poll() is None
+        assert time.monotonic() < until and running.process.poll() is None, "no sidecar"
     settings = found[0].attrs["HostConfig"]
     running.signal(signal.SIGINT)
     assert running.end().exit_code == 130
@@ -329,4 +329,4 @@ def test_a_sidecar_is_limited_and_labelled(
     assert settings["NetworkMode"] == "none"
     assert settings["LogConfig"]["Type"] == "none"
     assert settings["PidMode"] == f"container:{container.id}"
-    assert left_behind(container, before, patience_s=10) == []
+    assert left_behind(container, before) == []

@@ -6,6 +6,7 @@ import pytest
 
 from jvmdiag.metrics.catalogue import described
 from tests.metrics_checks import NOT_SHOWN, checks, checks_in
+from tests.real.course import Between
 from tests.real.shown import checked
 
 
@@ -18,9 +19,15 @@ def test_every_figure_is_checked_against_a_second_source_or_it_is_said_why_not()
 def test_what_a_zero_would_pass_is_no_check() -> None:
     checked("cpu.count", 2, 2, by="hand")
     checked("cpu.user", 0.5, 0.4, by="hand", abs=0.2)
+    checked("cpu.user", 0.5, Between(0.4, 0.6), by="hand")
     for theirs, near in ((0, 0.0), (0.1, 0.2)):
         with pytest.raises(AssertionError, match="a figure of 0 would pass"):
             checked("cpu.iowait", theirs, theirs, by="hand", abs=near)
+    with pytest.raises(AssertionError, match="a figure of 0 would pass"):
+        checked("cpu.iowait", 0.1, Between(0, 0.2), by="hand")
+    for ours in (0.39, 0.61):
+        with pytest.raises(AssertionError, match="by hand it is Between"):
+            checked("cpu.user", ours, Between(0.4, 0.6), by="hand", rel=0.01)
     with pytest.raises(AssertionError, match="by hand it is 2"):
         checked("cpu.count", 3, 2, by="hand")
     with pytest.raises(AssertionError, match="cuont"):

@@ -1,0 +1,52 @@
+"""What the real tests hold a rate to, where the second source was read all along."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.real.course import Between, Course, rate_of
+
+
+def course_of(*samples: tuple[float, float]) -> Course:
+    course = Course(dict)
+    course.samples = [(at, {"n": n, "all": 10 * at}) for at, n in samples]
+    return course
+
+
+def test_an_even_rate_is_one_number_wherever_the_look_was() -> None:
+    course = course_of((0, 0), (1, 5), (2.5, 12.5), (6, 30))
+    for seconds in (0.3, 2, 6):
+        rate = course.rate("n", seconds)
+        assert rate.low == pytest.approx(5)
+        assert rate.high == pytest.approx(5)
+
+
+def test_of_an_uneven_one_every_time_of_that_length_counts() -> None:
+    course = course_of((0, 0), (2, 0), (3, 6), (5, 6))
+    assert course.rate("n", 1) == Between(0, 6)
+    assert course.rate("n", 3) == Between(2, 2)
+    assert course.share("n", "all", 3) == Between(0.2, 0.2)
+    assert course.valued("n") == Between(0, 6)
+    with pytest.raises(AssertionError, match=r"5\.0 s were watched"):
+        course.rate("n", 5.5)
+
+
+def test_a_number_is_read_before_during_and_after() -> None:
+    read = iter(range(1000))
+    with Course(lambda: {"n": next(read)}, every_s=0.001) as course:
+        while len(course.samples) < 3:
+            pass
+    assert course.valued("n") == Between(0, len(course.samples) - 1)
+
+
+def test_an_error_of_the_reader_is_told() -> None:
+    given = iter([{"n": 1.0}])
+    with pytest.raises(StopIteration), Course(lambda: next(given), every_s=0.001) as course:
+        course._going.exception()
+
+
+def test_events_are_counted_with_those_on_the_ends_and_without() -> None:
+    every_second = [(float(at), 2.0) for at in range(10)]
+    assert rate_of(every_second, 2) == Between(1.0, 3.0)
+    with pytest.raises(AssertionError, match="nothing was logged"):
+        rate_of(every_second[:2], 2)
