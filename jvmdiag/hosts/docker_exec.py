@@ -21,22 +21,30 @@ from jvmdiag.model import Completed, Owner, StreamEnd
 
 _EXIT_CODE_S = 5.0
 _BY_ITSELF_S = 1.0
+_END_S = 8.0
 _HEAD_BYTES = 512
 _NEVER_RAN = b"OCI runtime exec failed"
 # In the environment of every exec, so that an abandoned one is found again: the engine tells only its
 # pid on the engine's host.
 _MARK = "JVMDIAG_EXEC"
-# TERM first: a shell that is killed leaves its children to PID 1, which may be a JVM that reaps nobody.
+# TERM first, and time to heed it, which a busy machine takes: a shell that is killed leaves its children to PID 1,
+# which may be a JVM that reaps nobody. A second TERM would break off its wait for them.
 _END_MARKED = """
-for signal in TERM KILL; do
-    for f in $(grep -l "$1" /proc/[0-9]*/environ 2>/dev/null); do
-        p=${f#/proc/}
-        kill -$signal "${p%/environ}" 2>/dev/null && found=1
-    done
-    [ -n "$found" ] || exit 0
-    [ $signal = KILL ] || sleep 0.3
+token=$1
+send() {
     found=
+    for f in $(grep -l "$token" /proc/[0-9]*/environ 2>/dev/null); do
+        p=${f#/proc/}
+        kill -"$1" "${p%/environ}" 2>/dev/null && found=1
+    done
+    [ -n "$found" ]
+}
+send TERM || exit 0
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    sleep 0.1
+    send 0 || exit 0
 done
+send KILL
 exit 0
 """
 
@@ -203,7 +211,7 @@ class _ExecStream(ByteStream):
             while self._is_running():
                 if time.monotonic() > until:
                     argv = ("sh", "-c", _END_MARKED, "sh", self._token)
-                    self._host.run(argv, user=self._user, timeout_s=_EXIT_CODE_S)
+                    self._host.run(argv, user=self._user, timeout_s=_END_S)
                     return
                 time.sleep(0.05)
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from jvmdiag.hosts.docker_exec import _END_MARKED, _MARK
 from jvmdiag.hosts.local import LocalHost
 from jvmdiag.hosts.ssh_dial import ProxyCommand
 
@@ -42,6 +45,23 @@ def pid_in(path: Path) -> int:
         assert time.monotonic() < until
         time.sleep(0.01)
     return int(path.read_text())
+
+
+def ended_by_its_mark(script: str, told: Path) -> int:
+    """The pid of a shell that was ended as an abandoned command of a container is; it has told that it began."""
+    token = secrets.token_hex(8)
+    with subprocess.Popen(["sh", "-c", script, "sh", str(told)], env={**os.environ, _MARK: token}) as process:
+        pid_in(told)
+        subprocess.run(["sh", "-c", _END_MARKED, "sh", token], check=True, timeout=60)
+    return process.returncode
+
+
+def test_an_abandoned_shell_has_time_to_end_what_it_began(tmp_path: Path) -> None:
+    """Killed before that, it would leave its children to a PID 1 that may reap nobody."""
+    heeds = 'trap "sleep 1; exit 143" TERM; echo $$ >"$1"; while :; do sleep 0.05; done'
+    assert ended_by_its_mark(heeds, tmp_path / "heeds") == 143
+    ignores = 'trap "" TERM; echo $$ >"$1"; while :; do sleep 0.05; done'
+    assert ended_by_its_mark(ignores, tmp_path / "ignores") == -signal.SIGKILL
 
 
 def test_a_command_that_cannot_be_ended_is_not_waited_for(tmp_path: Path, nobody_obeys: None) -> None:

@@ -48,6 +48,7 @@ class StuckEngine:
 def test_what_ends_an_abandoned_command_is_given_up_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(docker_exec, "_BY_ITSELF_S", 0.01)
     monkeypatch.setattr(docker_exec, "_EXIT_CODE_S", 0.05)
+    monkeypatch.setattr(docker_exec, "_END_S", 0.05)
     engine = StuckEngine()
     host = DockerHost(engine, "c0ffee", "docker://web")  # type: ignore[arg-type]
     with pytest.raises(TimeoutError):
