@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import re
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -97,7 +98,8 @@ def sets(target: str, *options: str, home: Path) -> Iterator[Callable[[], Shown]
         try:
             yield following
         finally:
-            process.kill()
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=60)
 
 
 def until_now(following: Callable[[], Shown]) -> list[Shown]:
