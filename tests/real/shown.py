@@ -216,6 +216,11 @@ def disk_stat(name: str) -> Disk:
     return Disk(name, reads, sectors, reading, writes, written, writing, busy)
 
 
+def stalled_share(kind: str) -> float:
+    """For how much of the last ten seconds something waited for it, as the kernel's own mean has it."""
+    return number_in(r"^some avg10=(\d+)", Path(f"/proc/pressure/{kind}").read_text()) / 100
+
+
 def stalled_s(kind: str) -> float:
     """How long something has waited for it since the machine booted, by the total of /proc/pressure."""
     return number_in(r"^some .* total=(\d+)$", Path(f"/proc/pressure/{kind}").read_text()) / 1e6

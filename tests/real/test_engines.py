@@ -20,6 +20,7 @@ from jvmdiag.hosts.docker_exec import DockerHost
 from tests.proxy import Answer, answering, message
 from tests.real.containers import left_behind, snapshot
 from tests.real.engine import Engine
+from tests.real.fixtures import cases
 from tests.real.images import Images
 from tests.real.jvmdiag import jvmdiag
 from tests.real.registry import registry
@@ -27,7 +28,7 @@ from tests.real.sshd import Sshd
 from tests.real.tls import make_certificates, tls_in_front_of
 
 
-@pytest.mark.parametrize("method", ["direct", "tools"])
+@pytest.mark.parametrize("method", cases("tools", long=("direct",)))
 def test_an_engine_over_tls(
     engine: Engine, shared: Callable[[str], Container], method: str, tmp_path: Path
 ) -> None:
@@ -114,7 +115,7 @@ def named_by(way: str, home: Path, url: str, endpoint: str) -> dict[str, str]:
     return {"DOCKER_HOST": ""} | ({"DOCKER_CONTEXT": "there"} if way == "DOCKER_CONTEXT" else {})
 
 
-@pytest.mark.parametrize("way", ["DOCKER_HOST", "DOCKER_CONTEXT", "current context"])
+@pytest.mark.parametrize("way", cases("DOCKER_HOST", "current context", long=("DOCKER_CONTEXT",)))
 def test_an_engine_that_docker_has_behind_ssh(
     shared: Callable[[str], Container], sshd: Sshd, way: str, tmp_path: Path
 ) -> None:

@@ -18,7 +18,7 @@ import pytest
 from docker.models.containers import Container
 
 from tests.real.containers import Snapshot, changes_of, left_behind, other_containers, snapshot
-from tests.real.fixtures import RunContainer
+from tests.real.fixtures import RunContainer, cases
 from tests.real.images import Images, load
 from tests.real.jvmdiag import Running, argv, environment, final_names, jvmdiag, wait_for_partial
 from tests.real.local_jvm import start, unpack
@@ -70,7 +70,7 @@ def test_the_targets_disk_fills_while_the_jvm_dumps(run_container: RunContainer,
     assert left_behind(container, before) == []
 
 
-@pytest.mark.parametrize("view", ["host", "inside"])
+@pytest.mark.parametrize("view", cases("host", long=("inside",)))
 def test_the_jvm_is_killed_midway(run_container: RunContainer, view: str, tmp_path: Path) -> None:
     container = run_container("jre-not-pid1", command=["sh", "/opt/start-load.sh", *BIG], ready=None)
     until_ready(container, tmp_path)
@@ -86,7 +86,7 @@ def test_the_jvm_is_killed_midway(run_container: RunContainer, view: str, tmp_pa
     assert left_unsaid(container, before, run.err) == []
 
 
-@pytest.mark.parametrize("view", ["host", "inside"])
+@pytest.mark.parametrize("view", cases("inside", long=("host",)))
 def test_the_jvm_is_killed_midway_and_its_container_goes_on(
     run_container: RunContainer, view: str, tmp_path: Path
 ) -> None:
@@ -237,7 +237,7 @@ def test_a_signal_cleans_the_target(
     assert left_behind(container, before) == []
 
 
-@pytest.mark.parametrize("view", ["host", "inside"])
+@pytest.mark.parametrize("view", cases("inside", long=("host",)))
 def test_ctrl_c_before_the_jvm_begins_keeps_it_from_beginning(
     run_container: RunContainer, view: str, tmp_path: Path
 ) -> None:
@@ -273,7 +273,7 @@ def test_ctrl_c_before_the_jvm_begins_keeps_it_from_beginning(
     assert left_behind(container, before, but=lambda left: left.rpartition(" ")[2] in shown) == []
 
 
-@pytest.mark.parametrize("delay_s", [0.15, 0.3, 0.45, 0.6, 0.9])
+@pytest.mark.parametrize("delay_s", cases(0.3, 0.6, long=(0.15, 0.45, 0.9)))
 def test_ctrl_c_at_any_moment_leaves_no_sidecar(
     run_container: RunContainer, images: Images, delay_s: float, tmp_path: Path
 ) -> None:

@@ -71,14 +71,14 @@ def answers(container: Container, home: Path) -> None:
     ("image", "view"),
     cases(
         ("jvm11", "host"),
-        ("jvm17", "inside"),
         ("jvm21", "inside"),
-        ("jvm25", "host"),
+        ("jvm25", "inside"),
         long=(
+            ("jvm17", "inside"),
+            ("jvm25", "host"),
             ("jvm11", "inside"),
             ("jvm17", "host"),
             ("jvm21", "host"),
-            ("jvm25", "inside"),
         ),
     ),
 )

@@ -155,7 +155,7 @@ def test_a_jvm_writes_every_class_before_the_first_instance(
     assert classes_after == 0
 
 
-@pytest.mark.parametrize("image", cases("jvm11", "jvm25", long=("jvm17", "jvm21")))
+@pytest.mark.parametrize("image", cases("jvm25", long=("jvm11", "jvm17", "jvm21")))
 def test_texts_are_redacted_too(run_container: RunContainer, image: str, tmp_path: Path) -> None:
     container = loaded(run_container, image)
     name, out = str(container.name), ("-o", str(tmp_path / "out"))

@@ -30,7 +30,7 @@ from tests.real.soak import (
     summary,
 )
 
-RUNS = 4
+RUNS = 3
 
 
 def test_a_sample_of_the_soak(
