@@ -330,11 +330,11 @@ def assert_told_nowhere(folder: Path, *secrets: str) -> None:
     files = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
     assert len(packed) == len(files) > 10
     for secret in secrets:
-        basic = base64.b64encode(f"ops:{secret}".encode())
+        users = ("ops", "nobody", "monitor")
         for form in (
             secret.encode(),
             quote(secret, safe="").encode(),
-            basic,
+            *(base64.b64encode(f"{user}:{secret}".encode()) for user in users),
             json.dumps(secret)[1:-1].encode(),
         ):
             assert not [form for text in (*files, *packed) if form in text]
