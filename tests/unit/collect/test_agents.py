@@ -138,7 +138,7 @@ def test_a_manager_that_refuses_is_not_asked_again_and_what_was_named_is_told() 
         for _ in range(3):
             servers.read(look)
             said |= {*servers.unanswered}
-    assert said == {f"{MANAGER}: it asks for a user and a password (401)"}
+    assert said == {f"{MANAGER}: it does not know that user, or not with that password (401)"}
     assert len(host.asked) == 1 and b"seen" in host.asked[0].stdin
     assert not any("seen" in word for word in host.asked[0].argv)
 
