@@ -102,6 +102,11 @@ def _address(text: str) -> tuple[str, int]:
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
+def _is_text(given: str) -> bool:
+    """Whether it has no bytes of which Python could not make characters."""
+    return given.encode("utf-8", "replace").decode() == given
+
+
 def _credentials(way: Way, user: str | None, variable: str, where: str) -> Credentials | None:
     from jvmdiag.errors import BadRequest
     from jvmdiag.metrics.http import Credentials
@@ -113,4 +118,7 @@ def _credentials(way: Way, user: str | None, variable: str, where: str) -> Crede
         password = way.console.ask(f"password of {user} at {where}:")
     if password is None:
         raise BadRequest(f"no password for {user}", advice=f"put it into {variable}")
+    # The bytes of a terminal or environment with another encoding.
+    if not _is_text(user) or not _is_text(password):
+        raise BadRequest(f"user or password for {where} is not in UTF-8")
     return Credentials(user, password)

@@ -23,8 +23,10 @@ class Archived:
 
 
 @contextmanager
-def archived(place: ContainerPlace, path: str) -> Iterator[Archived]:
-    """Raises NoSuchFile, TransferCut. While it is open the engine holds back all else of the container."""
+def archived(place: ContainerPlace, path: str, piece_bytes: int = CHUNK) -> Iterator[Archived]:
+    """Its chunks are of `piece_bytes`, each of which comes whole or not at all.
+
+    Raises NoSuchFile, TransferCut. While it is open the engine holds back all else of the container."""
     with closing(ChunkReader(place.engine.archive(place.facts.id, path))) as reader:
         try:
             tar = tarfile.open(fileobj=reader, mode="r|", bufsize=CHUNK)  # noqa: SIM115 - closed below
@@ -41,7 +43,7 @@ def archived(place: ContainerPlace, path: str) -> Iterator[Archived]:
 
             def chunks() -> Iterator[bytes]:
                 try:
-                    while chunk := file.read(CHUNK):
+                    while chunk := file.read(piece_bytes):
                         yield chunk
                 except (tarfile.ReadError, EOFError) as error:
                     raise TransferCut(f"the engine's archive of {path} was cut", why=str(error)) from None

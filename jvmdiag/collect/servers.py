@@ -15,7 +15,7 @@ from jvmdiag.hosts.base import Host
 from jvmdiag.metrics.apache import DEFAULT_URL as APACHE_URL
 from jvmdiag.metrics.apache import PROGRAMS, ServerStatus, apache_group, read_apache
 from jvmdiag.metrics.figure import Group
-from jvmdiag.metrics.http import Credentials, Http, NoPage, Vantage, Why, vantages
+from jvmdiag.metrics.http import Credentials, Http, NoPage, Vantage, Why, shown, vantages
 from jvmdiag.metrics.look import Look
 from jvmdiag.metrics.pulse import pulse_of
 from jvmdiag.metrics.sockets import sockets_of
@@ -89,9 +89,10 @@ class Servers:
         apache = self.request.apache_url
         if apache is None and any(one.comm in PROGRAMS for one in look.processes()):
             apache = APACHE_URL
-        self._questions.see(pulse_of(look))
+        pulse = pulse_of(look)
+        self._questions.see(pulse)
         comms = [task.name for task in look.tasks()]
-        page = self._manager(comms)
+        page = self._manager(comms, pulse.stands if pulse else "")
         reading = Reading(
             time.monotonic(),
             read_apache(self._http, apache) if apache else None,
@@ -109,12 +110,16 @@ class Servers:
         if request.jmx or request.jmx_credentials:
             yield from _why(reading.jmx)
 
-    def _manager(self, comms: list[str]) -> ManagerStatus | NoPage | None:
-        """One that is refused does not come again: Tomcat locks a user out after five wrong passwords."""
+    def _manager(self, comms: list[str], stands: str) -> ManagerStatus | NoPage | None:
+        """One that is refused does not come again: Tomcat locks a user out after five wrong passwords. `stands` says
+        why the JVM cannot answer: its own manager is not waited for then."""
         credentials = self.request.credentials
         if credentials is None or self._refused:
             return self._refused
-        page = read_tomcat(self._http, credentials, self.request.tomcat_url or manager_url(comms))
+        url = self.request.tomcat_url or manager_url(comms)
+        if stands and not self.request.tomcat_url:
+            return NoPage(Why.LATER, f"{shown(url)}: {stands}")
+        page = read_tomcat(self._http, credentials, url)
         if isinstance(page, NoPage) and page.why is Why.REFUSED:
             self._refused = page
         return page

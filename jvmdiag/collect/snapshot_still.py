@@ -26,6 +26,8 @@ from jvmdiag.snapshot.logs import Timely, container_log_of, end_of, end_of_log, 
 from jvmdiag.transfer.bundle import FAILED, BundledItem
 
 _BOUND_S = 20.0
+# Of a log: a piece that comes slowly is waited for beyond that bound, and one that is cut is lost.
+_PIECE_BYTES = 1 << 16
 # Each is asked for by itself.
 _MOST_FILES = 200
 _MOST_OF_A_VOLUME = 256 << 20
@@ -139,13 +141,13 @@ class StillTimeline:
 
     def _log(self, one: Found) -> Taken:
         """The engine gives it out from its beginning, so all of it has to come for its end."""
-        with archived(self.place, one.path) as file:
+        with archived(self.place, one.path, _PIECE_BYTES) as file:
             chunks = Timely(file.chunks, self.log_bound_s)
             data = end_of(chunks, self.logs_bytes + 1)
             if chunks.cut and chunks.came_bytes < file.size_bytes:
                 whole = replace(one, size_bytes=file.size_bytes)
                 fetch = f"jvmdiag fetch {shlex.quote(self.place.name)} {shlex.quote(one.path)}"
-                why = f"{chunks.cut}, from its beginning; all of it: {fetch}"
+                why = f"it comes from its beginning, and {chunks.cut}; all of it: {fetch}"
                 return part_of_log(data, chunks.came_bytes, self.logs_bytes, whole, why)
             return end_of_log(data, self.logs_bytes, one)
 

@@ -74,9 +74,9 @@ class Taking:
             self._failed(item, error, clock)
         except Exception as error:  # noqa: BLE001 - a fault of ours costs this item, and not the incident's only snapshot
             self.notes.append(traceback.format_exc())
-            self._failed(
-                item, error, clock, f"a fault of jvmdiag: {error!r}; the manifest's notes have its place"
-            )
+            # Not its repr: that of an error of encoding holds the whole text.
+            said = f"a fault of jvmdiag: {type(error).__name__}: {error}"
+            self._failed(item, error, clock, f"{said}; the manifest's notes have its place")
         else:
             self._keep(
                 item, PARTIAL if taken.missing else TAKEN, taken.missing, clock, taken, stored, forecast

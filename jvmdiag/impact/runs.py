@@ -84,11 +84,13 @@ def why_not_gone(record: RunRecord, made: Made) -> str:
     Where a disk is not mounted that directory is missing, or the mount point is there in its place, and empty.
     """
     directory = Path(made.path).parent
+    inode = 0
     try:
         inode = directory.stat().st_ino
         os.lstat(made.path)
     except FileNotFoundError:
-        if not os.path.lexists(directory):
+        # A link to what is not mounted is there, and leads nowhere.
+        if not inode:
             return f"{directory} is not there"
     except OSError as error:
         return f"it cannot be looked at: {(error.strerror or str(error)).lower()}"

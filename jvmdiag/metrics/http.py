@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
@@ -37,6 +37,7 @@ _SAID = {
     403: "it is not for whoever asks from the machine itself, or not for that user (403)",
     404: "there is no such page (404)",
 }
+_SAID_TO_A_USER = _SAID | {401: "it does not know that user, or not with that password (401)"}
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ def _get(vantage: Vantage, url: str, credentials: Credentials | None) -> Page | 
         return NoPage(Why.OTHER, f"{shown(url)}: no answer within {TIMEOUT_S} s")
     except JvmdiagError as error:
         return NoPage(Why.OTHER, f"{shown(url)}: {error}")
-    return read_answer(url, done)
+    return read_answer(url, done, as_user=credentials is not None)
 
 
 @cache
@@ -175,8 +176,8 @@ def _request(parts: SplitResult, credentials: Credentials | None) -> bytes:
     return "".join(f"{line}\r\n" for line in (*lines, "")).encode()
 
 
-def read_answer(url: str, done: Completed) -> Page | NoPage:
-    """What http.sh printed. Pure."""
+def read_answer(url: str, done: Completed, *, as_user: bool = False) -> Page | NoPage:
+    """What http.sh printed; `as_user`: it was asked with credentials. Pure."""
     client, _, answer = done.stdout.partition(b"\n")
     if not client and done.exit_code in NO_SHELL:
         return NoPage(
@@ -195,10 +196,13 @@ def read_answer(url: str, done: Completed) -> Page | NoPage:
         )
     # perl and python3 end with an error where time is over, curl says so.
     cut = done.exit_code != 0 or b"curl: (" in done.stderr
-    return _read(url, client.decode("ascii", "replace"), answer, done.stderr, cut=cut)
+    said = _SAID_TO_A_USER if as_user else _SAID
+    return _read(url, client.decode("ascii", "replace"), answer, done.stderr, said, cut=cut)
 
 
-def _read(url: str, client: str, answer: bytes, stderr: bytes, *, cut: bool) -> Page | NoPage:
+def _read(
+    url: str, client: str, answer: bytes, stderr: bytes, said: Mapping[int, str], *, cut: bool
+) -> Page | NoPage:
     # wget tells heads on stderr.
     raw = answer.startswith(b"HTTP/")
     head, _, body = answer.partition(b"\r\n\r\n") if raw else (stderr, b"", answer)
@@ -208,7 +212,7 @@ def _read(url: str, client: str, answer: bytes, stderr: bytes, *, cut: bool) -> 
     # busybox's wget follows where it is led, and cannot be told not to: what comes from there is no answer.
     if status := next((one for one in statuses if one != 200), 0):
         why = Why.REFUSED if status in (401, 403) else Why.OTHER
-        return NoPage(why, f"{shown(url)}: {_SAID.get(status, f'it answers {status}')}")
+        return NoPage(why, f"{shown(url)}: {said.get(status, f'it answers {status}')}")
     length = _LENGTH.search(head) if raw else None
     if cut or len(answer) >= MOST_BYTES or (length and len(body) < int(length[1])):
         return NoPage(

@@ -8,7 +8,8 @@ LC_ALL=C
 export LC_ALL
 say() { printf '%s\n' "$*"; }
 
-say "now $(date +%s 2>/dev/null || echo 0)"
+seconds() { date +%s 2>/dev/null || echo 0; }
+say "now $(seconds)"
 # A JVM may have ten thousand files open, and each command takes a millisecond: one for five hundred, and only for what may be
 # known by its name.
 most=10000
@@ -41,8 +42,10 @@ cd "/proc/$pid/fd" 2>/dev/null && ls -l 2>/dev/null | {
     listed "$@"
     [ "$seen" -le "$most" ] || say "more $((seen - most))"
 }
-# A shell holds as many names as there are, a command line does not: two hundred for each command.
+# A shell holds as many names as there are, a command line does not: two hundred for each command. Over a network each name may
+# take a millisecond, and what is not listed in time would cost the whole list.
 most=100000
+until=$(($(seconds) + 10))
 batch=
 number=1
 while [ "$number" -le 200 ]; do
@@ -53,7 +56,7 @@ lying() { # the format of a line, then names; a pattern that nothing matches is 
     format=$1
     seen=0
     shift
-    while [ $# -gt 200 ] && [ "$seen" -lt "$most" ]; do
+    while [ $# -gt 200 ] && [ "$seen" -lt "$most" ] && [ "$(seconds)" -le "$until" ]; do
         eval "stat -c \"\$format\" $batch" 2>/dev/null
         shift 200
         seen=$((seen + 200))

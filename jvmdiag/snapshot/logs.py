@@ -90,7 +90,7 @@ class Timely:
                 self.came_bytes += len(piece)
                 yield piece
                 if time.monotonic() > until:
-                    self.cut = f"no more was read than came within {self._bound_s:g} s"
+                    self.cut = f"only what came within {self._bound_s:g} s was read"
                     break
         except JvmdiagError as error:
             if not self.came_bytes:

@@ -73,6 +73,16 @@ def test_without_a_password_and_without_a_terminal_it_is_a_bad_request(
         _ = Way(jmx_user="monitor").servers
 
 
+def test_a_password_that_is_no_text_is_a_bad_request_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As Python has the bytes of a terminal in another encoding.
+    monkeypatch.setenv("JVMDIAG_TOMCAT_PASSWORD", "hunter2-\udce9")
+    with pytest.raises(BadRequest, match="not in UTF-8") as raised:
+        _ = Way(tomcat_user="ops").servers
+    assert "hunter2" not in str(raised.value)
+    monkeypatch.setenv("JVMDIAG_TOMCAT_PASSWORD", "hunter2-é")
+    assert Way(tomcat_user="ops").servers.credentials == Credentials("ops", "hunter2-é")
+
+
 def test_a_manager_without_a_user_and_a_url_with_one_are_bad_requests() -> None:
     with pytest.raises(BadRequest, match="asks for a user"):
         _ = Way(tomcat="http://127.0.0.1:8080/manager/status?XML=true").servers

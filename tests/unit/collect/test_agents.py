@@ -128,6 +128,16 @@ MANAGER = "http://127.0.0.1:8080/manager/status?XML=true"
 REFUSES = b"perl\nHTTP/1.1 401 \r\nContent-Length: 0\r\n\r\n"
 
 
+def test_the_manager_of_a_jvm_that_is_stopped_is_not_waited_for() -> None:
+    host = FakeHost({lambda argv: argv[0] == "sh" and "8080" in argv: REFUSES})
+    with ExitStack() as stack:
+        servers = Servers(host, None, ServersRequest(credentials=OPS, threads=False), stack)
+        servers.read(look_of(process=f"1 (java) T {' '.join(map(str, range(1, 50)))}\n"))
+        assert host.asked == [] and "SIGCONT" in servers.unanswered[0]
+        servers.read(look_of(process=f"1 (java) S {' '.join(map(str, range(1, 50)))}\n"))
+    assert len(host.asked) == 1
+
+
 def test_a_manager_that_refuses_is_not_asked_again_and_what_was_named_is_told() -> None:
     host = FakeHost({lambda argv: argv[0] == "sh" and "8080" in argv: REFUSES})
     look = look_of(tasks="")
@@ -138,7 +148,7 @@ def test_a_manager_that_refuses_is_not_asked_again_and_what_was_named_is_told() 
         for _ in range(3):
             servers.read(look)
             said |= {*servers.unanswered}
-    assert said == {f"{MANAGER}: it asks for a user and a password (401)"}
+    assert said == {f"{MANAGER}: it does not know that user, or not with that password (401)"}
     assert len(host.asked) == 1 and b"seen" in host.asked[0].stdin
     assert not any("seen" in word for word in host.asked[0].argv)
 

@@ -408,6 +408,11 @@ def test_an_archive_of_the_engine_gives_the_file_in_it() -> None:
     assert client.closed
 
 
+def test_a_piece_of_it_waits_for_no_more_than_it_holds() -> None:
+    with archived(place_with(Archive(packed())), "/gc.log", 5_000) as source:
+        assert [next(source.chunks), *source.chunks][0] == CONTENT[:5_000]
+
+
 def test_an_archive_that_is_cut_is_an_error_and_not_a_shorter_file() -> None:
     with (
         archived(place_with(Archive(packed()[:50_000])), "/gc.log") as source,

@@ -149,8 +149,15 @@ def test_a_fault_of_our_own_is_told_and_stops_nothing(tmp_path: Path) -> None:
     run.take(made(raising(IndexError("out of range"))))
     run.take(made(lambda: Taken(b""), "two"))
     assert [entry.status for entry in run.entries] == [FAILED, TAKEN]
-    assert "a fault of jvmdiag: IndexError('out of range')" in run.entries[0].why
+    assert "a fault of jvmdiag: IndexError: out of range;" in run.entries[0].why
     assert "Traceback" in run.notes[0] and "in how" in run.notes[0]
+
+
+def test_a_fault_of_encoding_is_told_without_the_text(tmp_path: Path) -> None:
+    run, text = a_run(tmp_path), "hunter2-\udcff"
+    run.take(made(lambda: Taken(text.encode())))
+    assert "a fault of jvmdiag: UnicodeEncodeError" in run.entries[0].why
+    assert "hunter2" not in f"{run.entries}{run.notes}"
 
 
 @pytest.mark.parametrize(

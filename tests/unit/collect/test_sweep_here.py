@@ -132,9 +132,20 @@ def not_there(desk: Desk) -> Path:
     return desk.out.rename(desk.out.with_name("away"))
 
 
+def linked(desk: Desk) -> Path:
+    """It is a link by now, to where its disk was mounted."""
+    away = not_there(desk)
+    desk.out.symlink_to(desk.out.with_name("mnt"))
+    return away
+
+
 @pytest.mark.parametrize(
     ("unmounted", "said"),
-    [(not_there, "is not there: is its disk mounted?"), (mounted_over, "another directory")],
+    [
+        (not_there, "is not there: is its disk mounted?"),
+        (mounted_over, "another directory"),
+        (linked, "is not there: is its disk mounted?"),
+    ],
 )
 def test_a_record_stays_where_nobody_can_know_that_its_folder_is_gone(
     desk: Desk, unmounted: Callable[[Desk], Path], said: str
@@ -146,7 +157,9 @@ def test_a_record_stays_where_nobody_can_know_that_its_folder_is_gone(
     assert f"rm -- {desk.runs.path('1')}" in one.note
     assert len(desk.runs.all()[0]) == 1
     # It is mounted again.
-    if desk.out.exists():
+    if desk.out.is_symlink():
+        desk.out.unlink()
+    elif desk.out.exists():
         desk.out.rmdir()
     away.rename(desk.out)
     assert desk.sweep(says=ASSETS)["snap.partial"].state is State.REMOVED

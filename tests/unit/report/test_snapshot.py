@@ -151,6 +151,8 @@ def test_what_is_not_whole_is_linked_and_said_with_what_it_lacks() -> None:
     bundle = a_bundle(log, BundledItem(name="limits", risk="light", status=FAILED, why="no"))
     read = Reader(page(bundle, Digest()))
     assert ("href", "logs/a") in read.attributes and "its end" in read.text
+    # Not the grey of what nobody wanted.
+    assert re.search(r"\.partial \{ background: var\(--amber\)", page(bundle, Digest()))
     assert "| tomcat log a | partial | its end |" in summary(bundle, Digest())
     assert "0 items in 1.0 s" in taken_line(bundle) and "1 failed, 1 partial" in taken_line(bundle)
     fault = SnapshotTaken(Path("snap"), None, bundle, Digest()).fault

@@ -164,6 +164,28 @@ def test_a_directory_of_sixty_thousand_names_is_listed_whole(tmp_path: Path) -> 
     assert {one.name for one in parse_found(by_bash.decode()).logs} == expected
 
 
+@here
+def test_what_is_not_listed_in_time_does_not_cost_the_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("bin", "many", "few"):
+        (tmp_path / name).mkdir()
+    for number in range(500):
+        (tmp_path / f"many/{number}.log").touch()
+    (tmp_path / "few/a.log").touch()
+    # A minute passes behind the first two hundred.
+    (date := tmp_path / "bin/date").write_text(
+        f"#!/bin/sh\necho >>{tmp_path}/asked\n[ $(wc -l <{tmp_path}/asked) -gt 3 ] && echo 160 || echo 100"
+    )
+    date.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{date.parent}:{os.environ['PATH']}")
+    found = around("", f"log:{tmp_path}/many", f"log:{tmp_path}/few")
+    ours = [one.path for one in found.logs if one.path.startswith(str(tmp_path))]
+    assert len(ours) == 201 and f"{tmp_path}/few/a.log" in ours
+    # Three patterns match nothing, and are among the words that were left.
+    assert found.passed_over == 303
+
+
 def test_what_was_passed_over_is_said() -> None:
     found = parse_found("now 10\nfd 7 /a/gc.log\nat 7 81a4 5 3\nmore 1000\nmore 200\nend\n")
     assert [(one.descriptor, one.size_bytes) for one in found.files] == [(7, 3)]
