@@ -97,7 +97,7 @@ class Servers:
             time.monotonic(),
             read_apache(self._http, apache) if apache else None,
             page,
-            None if isinstance(page, ManagerStatus) else self._beans(comms),
+            None if isinstance(page, ManagerStatus) and not self.request.jmx else self._beans(comms),
         )
         self.unanswered = tuple(self._unanswered(reading))
         return reading

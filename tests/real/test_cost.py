@@ -120,7 +120,7 @@ def test_requests_before_and_during_are_those_of_the_load_generator(
     assert "disk +" in run.err and "now clean" in run.err
     # Watching takes no safepoint, and next to no CPU.
     assert pause["safepoints"] == 1 or not pause["exact"]
-    assert 0 < cost["sampling_cpu_s"] < 0.01 * cost["sampled_s"]
+    assert 0 < cost["sampling_cpu_s"] < 0.03 * cost["sampled_s"]
     assert left_behind(container, before) == []
 
 
@@ -185,5 +185,5 @@ def test_over_ssh_our_own_copy_is_not_taken_for_traffic(ssh_jre: SshHost, tmp_pa
     asked = datetime.fromisoformat(cost["asked_at"].replace("Z", "+00:00")).timestamp()
     own_before = load.count(asked - 2, asked) / 2
     assert cost["traffic"]["before_per_s"] == pytest.approx(own_before, rel=0.1)
-    assert 0 < cost["sampling_cpu_s"] < 0.01 * cost["sampled_s"]
+    assert 0 < cost["sampling_cpu_s"] < 0.03 * cost["sampled_s"]
     assert left_behind(ssh_jre.container, before) == []

@@ -153,6 +153,21 @@ def test_a_manager_that_refuses_is_not_asked_again_and_what_was_named_is_told() 
     assert not any("seen" in word for word in host.asked[0].argv)
 
 
+def test_an_agent_that_was_named_is_asked_where_the_manager_answers_too() -> None:
+    """It knows the queue of a shared executor, and that its port is wrong has to be told."""
+    page = (DATA.parent / "servers/tomcat10-status.xml").read_bytes()
+    answer = b"perl\nHTTP/1.1 200 \r\nContent-Type: text/xml\r\nConnection: close\r\n\r\n" + page
+    host = FakeHost(
+        {lambda argv: argv[0] == "sh" and "8080" in argv: answer, lambda argv: argv[0] == "sh": b"perl\n"}
+    )
+    request = ServersRequest(tomcat_url=MANAGER, credentials=OPS, threads=False, jmx=("127.0.0.1", 9010))
+    with ExitStack() as stack:
+        servers = Servers(host, None, request, stack)
+        reading = servers.read(look_of(tasks=""))
+    assert reading.status is not None
+    assert [line.partition(": ")[0] for line in servers.unanswered] == ["JMX at 127.0.0.1:9010"]
+
+
 @pytest.mark.parametrize(
     ("request_", "said"),
     [
