@@ -42,7 +42,7 @@ def only_jvm(home: Path, *arguments: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("view", ["host", "inside"])
 @pytest.mark.parametrize(
-    ("image", "version"), [("jvm11", "11.0.13"), ("jvm21", "21.0.8"), ("jvm25", "25.0.2")]
+    ("image", "version"), cases(("jvm11", "11.0.13"), ("jvm25", "25.0.2"), long=(("jvm21", "21.0.8"),))
 )
 def test_ps_says_what_runs(shared: Shared, image: str, version: str, view: str, tmp_path: Path) -> None:
     one = only_jvm(tmp_path, str(shared(image).name), "--view", view)

@@ -221,8 +221,14 @@ def test_the_local_disk_fills(
     assert left_behind(container, before) == []
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize("view", ["host", "inside"])
+@pytest.mark.parametrize(
+    ("number", "code", "view"),
+    cases(
+        (signal.SIGINT, 130, "host"),
+        (signal.SIGTERM, 143, "inside"),
+        long=((signal.SIGINT, 130, "inside"), (signal.SIGTERM, 143, "host")),
+    ),
+)
 def test_a_signal_cleans_the_target(
     run_container: RunContainer, number: signal.Signals, code: int, view: str, tmp_path: Path
 ) -> None:

@@ -66,7 +66,9 @@ def test_a_dump_holds_what_the_jvm_counts(
     assert len(artifact["witnesses"]) == 3
 
 
-@pytest.mark.parametrize("image", ["tomcat-jre", "tomcat-jdk", "jre-not-pid1", "shellless", "jre-minimal"])
+@pytest.mark.parametrize(
+    "image", cases("tomcat-jre", "shellless", "jre-minimal", long=("tomcat-jdk", "jre-not-pid1"))
+)
 def test_it_works_with_no_option_given(shared: Shared, image: str, tmp_path: Path) -> None:
     artifact = dump(shared(image), home=tmp_path)["artifact"]
     subprocess.run(["gzip", "-t", artifact["path"]], check=True)
@@ -75,12 +77,12 @@ def test_it_works_with_no_option_given(shared: Shared, image: str, tmp_path: Pat
 
 @pytest.mark.parametrize(
     ("image", "jdk"),
-    [
-        *((image, "jdk17") for image in ("tomcat-jre", "shellless", "jvm25")),
+    cases(
+        ("shellless", "jdk17"),
         ("tomcat-jre", "jdk21-noperl"),
-        ("shellless", "jdk25-noperl"),
         ("jvm25", "jdk25-noperl"),
-    ],
+        long=(("tomcat-jre", "jdk17"), ("jvm25", "jdk17"), ("shellless", "jdk25-noperl")),
+    ),
 )
 def test_a_jdk_image_brings_the_dump_back(
     shared: Shared, images: Images, image: str, jdk: str, tmp_path: Path

@@ -63,10 +63,8 @@ COLLECTORS = {
 }
 SHOWN = (
     ("jvm11", "G1"),
-    ("jvm11", "Parallel"),
     ("jvm17", "G1"),
     ("jvm17", "Serial"),
-    ("jvm21", "G1"),
     ("jvm21", "Z"),
     ("jvm25", "G1"),
     ("jvm25", "Parallel"),

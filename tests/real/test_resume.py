@@ -30,7 +30,7 @@ from tests.real.soak import (
     summary,
 )
 
-RUNS = 3
+RUNS = 2
 
 
 def test_a_sample_of_the_soak(

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.real.containers import Containers, SshHost, home_of, left_behind, snapshot, start_ssh_host
+from tests.real.fixtures import cases
 from tests.real.jvmdiag import final_names, jvmdiag, text_of
 from tests.real.sshd import make_key
 from tests.real.terminal import on_a_terminal
@@ -35,8 +36,10 @@ def test_a_sudo_user_takes_the_threads_of_a_tomcat_on_a_jre(
     assert left_behind(ssh_jre.container, before) == []
 
 
-@pytest.mark.parametrize("ssh", ["ssh_jre", "ssh_jdk"])
-@pytest.mark.parametrize("method", ["direct", "tools"])
+@pytest.mark.parametrize(
+    ("ssh", "method"),
+    cases(("ssh_jre", "direct"), ("ssh_jdk", "tools"), long=(("ssh_jre", "tools"), ("ssh_jdk", "direct"))),
+)
 def test_a_heap_dump_comes_home(
     ssh: str, method: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
