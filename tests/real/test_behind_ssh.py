@@ -19,7 +19,7 @@ from docker.models.containers import Container
 
 from tests.real.containers import Containers, SshHost, home_of, left_behind, snapshot, start_ssh_host
 from tests.real.engine import Engine
-from tests.real.fixtures import RunContainer
+from tests.real.fixtures import RunContainer, cases
 from tests.real.jvmdiag import argv, environment, jvmdiag
 from tests.real.sshd import Sshd
 from tests.real.terminal import on_a_terminal, read_until
@@ -56,7 +56,7 @@ def behind(
     return Behind(ssh, shared("tomcat-jre"))
 
 
-@pytest.mark.parametrize("user", ["ops", "dev"])
+@pytest.mark.parametrize("user", cases("dev", long=("ops",)))
 def test_sudo_to_a_container_behind_ssh(behind: Behind, user: str, tmp_path: Path) -> None:
     home, out = home_of(behind.ssh, tmp_path), tmp_path / "out"
     before = snapshot(behind.container)

@@ -220,7 +220,7 @@ def test_fetch_works_on_tmpfs_and_volumes(run_container: RunContainer, tmp_path:
         assert gzip.decompress((tmp_path / f"{Path(path).name}.gz").read_bytes()) == text
 
 
-@pytest.mark.parametrize("image", ["jvm17", "shellless"])
+@pytest.mark.parametrize("image", cases("shellless", long=("jvm17",)))
 def test_an_oom_dump_comes_back_from_a_stopped_container(
     run_container: RunContainer, image: str, tmp_path: Path
 ) -> None:

@@ -149,7 +149,7 @@ def test_an_engine_behind_ssh_that_does_not_let_us_in(sshd: Sshd, tmp_path: Path
     assert "known_hosts" in here.out
 
 
-@pytest.mark.parametrize("way", ["DOCKER_CONTEXT", "current context"])
+@pytest.mark.parametrize("way", cases("DOCKER_CONTEXT", long=("current context",)))
 def test_a_context_with_tls(
     engine: Engine, shared: Callable[[str], Container], way: str, tmp_path: Path
 ) -> None:

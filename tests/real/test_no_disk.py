@@ -106,7 +106,7 @@ def test_where_no_byte_can_be_written_a_dump_is_taken_all_the_same(
     assert left_behind(container, before) == []
 
 
-@pytest.mark.parametrize("image", cases("jvm17", "jvm25", long=("jvm11", "jvm21")))
+@pytest.mark.parametrize("image", cases("jvm25", long=("jvm11", "jvm17", "jvm21")))
 def test_it_lives_where_its_twin_is_killed_by_a_plain_dump(
     run_container: RunContainer, image: str, tmp_path: Path
 ) -> None:

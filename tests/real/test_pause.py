@@ -110,7 +110,7 @@ def own(command: str, logged: list[Stop]) -> float:
 
 @pytest.mark.parametrize(
     ("image", "collector"),
-    cases(("jvm17", "G1"), ("jvm25", "G1"), long=(("jvm17", "Serial"), ("jvm21", "Parallel"))),
+    cases(("jvm25", "G1"), long=(("jvm17", "G1"), ("jvm17", "Serial"), ("jvm21", "Parallel"))),
 )
 def test_a_jvm_that_collects_all_the_time_is_never_said_to_be_exact_when_it_is_not(
     run_container: RunContainer, image: str, collector: str, tmp_path: Path

@@ -121,7 +121,7 @@ def test_a_dump_is_redacted_before_a_byte_of_it_is_written_here(
     assert sum(row.instances for row in histogram_of_file(path)) > 1000
 
 
-@pytest.mark.parametrize("image", cases("jvm11", "jvm25", long=("jvm17", "jvm21")))
+@pytest.mark.parametrize("image", cases("jvm25", long=("jvm11", "jvm17", "jvm21")))
 def test_names_of_the_jdk_stay_where_names_are_replaced(
     run_container: RunContainer, image: str, tmp_path: Path
 ) -> None:

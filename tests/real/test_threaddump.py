@@ -45,7 +45,7 @@ def dump(container: Container, *options: str, home: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "image", [*JVMS, "tomcat-jre", "tomcat-jdk", "jre-not-pid1", "shellless", "jre-minimal"]
+    "image", cases(*JVMS, "tomcat-jre", "shellless", "jre-minimal", long=("tomcat-jdk", "jre-not-pid1"))
 )
 def test_it_works_with_no_option_given(shared: Shared, image: str, tmp_path: Path) -> None:
     assert dump(shared(image), home=tmp_path)["method"] == "direct"
@@ -256,7 +256,7 @@ def test_locks_are_listed_on_demand_only(tomcat_jre: Container, tmp_path: Path) 
     assert "Locked ownable synchronizers" in text_of(dump(tomcat_jre, "--locks", home=tmp_path)["artifact"])
 
 
-@pytest.mark.parametrize("method", ["direct", "tools", "quit"])
+@pytest.mark.parametrize("method", cases("direct", "quit", long=("tools",)))
 def test_a_deadlock_is_noticed(run_container: RunContainer, method: str, tmp_path: Path) -> None:
     container = run_container("jvm17", command=load("--deadlock"))
     assert dump(container, "--method", method, home=tmp_path)["deadlock"] is True
@@ -273,7 +273,7 @@ def stands_still(container: Container, within_s: float = 20) -> bool:
     return False
 
 
-@pytest.mark.parametrize("view", ["host", "inside"])
+@pytest.mark.parametrize("view", cases("inside", long=("host",)))
 def test_a_reader_that_stalls_does_not_hold_up_a_jvm_that_streams(
     run_container: RunContainer, view: str, tmp_path: Path
 ) -> None:
