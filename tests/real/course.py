@@ -8,6 +8,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import product
+from math import exp
 from types import TracebackType
 
 
@@ -72,6 +74,26 @@ class Course:
         """Of two counters: how much of the one's growth the other's was."""
         grown = [one for one in self._grown((part, whole), seconds) if one[whole]]
         return between(*(one[part] / one[whole] for one in grown))
+
+    def mean_of_ten(self, name: str, before: float, since: float) -> Between:
+        """Of a counter of seconds: the kernel's mean of the last ten, at any time from `since`, of time.monotonic().
+
+        It is made every two seconds, nobody says when, each time with 1 - exp(-2 / 10) of what these two were. At the
+        start it was `before`. The two seconds before it were like those after it, or nothing was counted in them.
+        """
+        times = [at for at, _ in self.samples]
+        found = []
+        for phase, counted in product(range(20), (True, False)):
+            at, mean = times[0] + phase / 10, before
+            while at <= times[-1]:
+                if at > since:
+                    found.append(mean)
+                first = times[0] if counted and at - 2 < times[0] else at - 2
+                waited = self._at(times, name, first + 2) - self._at(times, name, first)
+                mean += (waited / 2 - mean) * (1 - exp(-2 / 10))
+                at += 2
+            found.append(mean)
+        return between(*found)
 
     def _grown(self, names: Sequence[str], seconds: float) -> list[dict[str, float]]:
         times = [at for at, _ in self.samples]

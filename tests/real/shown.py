@@ -218,7 +218,8 @@ def disk_stat(name: str) -> Disk:
 
 def stalled_share(kind: str) -> float:
     """For how much of the last ten seconds something waited for it, as the kernel's own mean has it."""
-    return number_in(r"^some avg10=(\d+)", Path(f"/proc/pressure/{kind}").read_text()) / 100
+    first = Path(f"/proc/pressure/{kind}").read_text().split()[1]
+    return float(first.removeprefix("avg10=")) / 100
 
 
 def stalled_s(kind: str) -> float:

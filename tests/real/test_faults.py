@@ -137,15 +137,14 @@ def test_the_container_is_killed_midway(run_container: RunContainer, tmp_path: P
 
 def stop_followers(container: Container) -> int:
     """Kill every reader of the dump on the target, as a cut exec would; how many there were."""
-    pids = [
-        pid
-        for pid, command in container.top(ps_args="-eo pid,args")["Processes"]
-        if command.startswith(("cat", "tail -c"))
-    ]
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(int(pid), signal.SIGKILL)
-    return len(pids)
+    killed = 0
+    for pid, command in container.top(ps_args="-eo pid,args")["Processes"]:
+        if command.startswith(("cat", "tail -c")):
+            # It may have come to its end since.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+                killed += 1
+    return killed
 
 
 def test_a_stream_that_is_cut_is_continued_at_the_same_byte(
@@ -157,12 +156,11 @@ def test_a_stream_that_is_cut_is_continued_at_the_same_byte(
         "heapdump", str(container.name), "--yes", "--view", "inside", "-o", str(out), "--json", home=tmp_path
     )
     wait_for_partial(out, 1_000_000)
-    # It takes no more than fits on the way until its reader is found.
+    # It takes no more than fits on the way until its reader is found: between two of them there is none for 0.1 s.
     running.signal(signal.SIGSTOP)
-    killed = stop_followers(container)
+    until("its reader is killed", lambda: stop_followers(container))
     running.signal(signal.SIGCONT)
     run = running.end()
-    assert killed == 1
     assert run.exit_code == 0, run.err
     assert run.document["resumed"] == 1
     assert all(witness["agrees"] for witness in run.document["artifact"]["witnesses"])

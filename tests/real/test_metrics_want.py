@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from docker.models.containers import Container
 
-from tests.real.course import Between, Course, between
+from tests.real.course import Between, Course
 from tests.real.engine import cache_dir
 from tests.real.fixtures import RunContainer
 from tests.real.images import load
@@ -117,12 +117,25 @@ def of_disk(name: str) -> dict[str, float]:
     }
 
 
+@contextmanager
+def stalls(kind: str) -> Iterator[Callable[[float], Between | None]]:
+    """How much of the time something waited for it, by the kernel's mean at any time from a moment to behind this.
+
+    None where this kernel tells no pressure.
+    """
+    if not PRESSURE.exists():
+        yield lambda since: None
+        return
+    before = stalled_share(kind)
+    with Course(lambda: {"waited": stalled_s(kind)}) as course:
+        yield lambda since: course.mean_of_ten("waited", before, since)
+
+
 def test_a_jvm_that_swaps_is_what_the_kernel_says_elsewhere(
     run_container: RunContainer, tmp_path: Path
 ) -> None:
     """Its heap is larger than its memory, and it collects again and again, which reads and moves all of it."""
-    with swap():
-        began, waited = time.monotonic(), stalled_s("memory") if PRESSURE.exists() else 0.0
+    with swap(), stalls("memory") as stalled:
         container = run_container(
             "jvm17",
             command=load("--megabytes", "96", "--churn", java=("-Xms200m", "-Xmx200m", "-XX:+UseSerialGC")),
@@ -146,9 +159,8 @@ def test_a_jvm_that_swaps_is_what_the_kernel_says_elsewhere(
                     assert time.monotonic() < until, "it does not swap"
                     last = swapping(rollup)
                     came += until_now(following)
-            # A mean of ten seconds, of which the latest count most; before this nothing waited.
-            if PRESSURE.exists():
-                waited = (stalled_s("memory") - waited) / max(time.monotonic() - began, 10)
+                # The last set came within the time that two of them take.
+                lately = time.monotonic() - 2 * came[-1].seconds
         finally:
             container.kill()
     shown, (earliest, latest) = came[-1], (course.samples[0][1], course.samples[-1][1])
@@ -163,13 +175,13 @@ def test_a_jvm_that_swaps_is_what_the_kernel_says_elsewhere(
     checked(
         "memory.jvm.swapped", shown.one("memory.jvm.swapped"), swapped, by="/proc/PID/smaps_rollup", rel=0.2
     )
-    if PRESSURE.exists():
+    if waited := stalled(lately):
         checked(
             "memory.pressure",
             shown.one("memory.pressure"),
             waited,
             by="total of /proc/pressure/memory",
-            rel=0.7,
+            rel=0.1,
         )
     else:
         assert "memory.pressure" not in shown.names
@@ -200,13 +212,13 @@ def test_what_the_kernel_kills_for_memory_is_counted(run_container: RunContainer
 
 @contextmanager
 def busy_disk(folder: Path) -> Iterator[None]:
-    """Some write and some read, past the cache."""
+    """Some write and some read, past the cache, each its own file: who waits for another's lock waits for no disk."""
     over = threading.Event()
-    file = folder / "direct"
-    file.write_bytes(b"x" * (8 << 20))
 
-    def work(access: int, act: Callable[[int, mmap.mmap], object]) -> None:
-        fd, page = os.open(file, access | os.O_DIRECT), mmap.mmap(-1, 1 << 20)
+    def work(number: int, access: int, act: Callable[[int, mmap.mmap], object]) -> None:
+        file, page = folder / f"direct{number}", mmap.mmap(-1, 1 << 20)
+        file.write_bytes(b"x" * len(page))
+        fd = os.open(file, access | os.O_DIRECT)
         try:
             while not over.is_set():
                 act(fd, page)
@@ -217,10 +229,10 @@ def busy_disk(folder: Path) -> Iterator[None]:
         return os.pwrite(fd, page, 0)
 
     def read(fd: int, page: mmap.mmap) -> object:
-        return os.preadv(fd, [page], 4 << 20)
+        return os.preadv(fd, [page], 0)
 
     each = [(os.O_WRONLY, write)] * WRITING + [(os.O_RDONLY, read)] * READING
-    threads = [threading.Thread(target=work, args=words) for words in each]
+    threads = [threading.Thread(target=work, args=(number, *words)) for number, words in enumerate(each)]
     for thread in threads:
         thread.start()
     try:
@@ -235,18 +247,15 @@ def test_a_disk_does_what_its_block_device_counts(tomcat_jre: Container, tmp_pat
     name = the_disk()
     if name is None:
         pytest.skip("this machine shows no disk of its own in /sys/block")
-    waited, began = stalled_s("io") if PRESSURE.exists() else 0.0, time.monotonic()
-    lately = stalled_share("io") if PRESSURE.exists() else 0.0
-    with busy_disk(tmp_path):
+    with stalls("io") as stalled, busy_disk(tmp_path):
         for _ in range(ATTEMPTS):
+            began = time.monotonic()
             with vmstat() as said, Course(lambda: said() | of_disk(name)) as course:
                 shown = metrics(str(tomcat_jre.name), "--interval", "3", home=tmp_path)
             waiting = course.rate("wa", shown.seconds)
             # Cores that others keep busy wait for no disk.
             if waiting.low > 0.05:
                 break
-        if PRESSURE.exists():
-            waited = (stalled_s("io") - waited) / max(time.monotonic() - began, 10)
     read, written, busy = (course.rate(what, shown.seconds) for what in ("read", "written", "busy"))
     checked("disk.read", shown.one("disk.read", device=name), read, by="/sys/block/DISK/stat", rel=0.1)
     checked(
@@ -259,9 +268,9 @@ def test_a_disk_does_what_its_block_device_counts(tomcat_jre: Container, tmp_pat
     blocked = course.valued("blocked")
     most = Between(min(blocked.high, 2), max(blocked.high, WRITING + READING))
     checked("cpu.blocked", shown.one("cpu.blocked"), most, by="threads as started, and their states", rel=0.5)
-    if PRESSURE.exists():
-        # A mean of ten seconds, of which the latest count most: what was there before may still be in it.
-        most = between(waited, min(waited + lately, 1))
-        checked("disk.pressure", shown.one("disk.pressure"), most, by="total of /proc/pressure/io", rel=0.7)
+    if pressure := stalled(began + shown.seconds):
+        checked(
+            "disk.pressure", shown.one("disk.pressure"), pressure, by="total of /proc/pressure/io", rel=0.1
+        )
     else:
         assert "disk.pressure" not in shown.names

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import exp
+
 import pytest
 
 from tests.real.course import Between, Course, rate_of
@@ -43,6 +45,20 @@ def test_an_error_of_the_reader_is_told() -> None:
     given = iter([{"n": 1.0}])
     with pytest.raises(StopIteration), Course(lambda: next(given), every_s=0.001) as course:
         course._going.exception()
+
+
+def test_a_mean_of_ten_is_made_every_two_seconds_nobody_says_when() -> None:
+    course = course_of((0, 0), (20, 20))
+    since_the_start = course.mean_of_ten("n", before=0.0, since=0.0)
+    assert since_the_start.low == 0
+    assert since_the_start.high == pytest.approx(1 - exp(-22 / 10))
+    shortly = course_of((0, 0), (2, 2)).mean_of_ten("n", before=0.0, since=1.95)
+    assert shortly.low == 0
+    assert shortly.high == pytest.approx(1 - exp(-4 / 10))
+    # What was before is forgotten.
+    late = course_of((0, 5), (30, 5)).mean_of_ten("n", before=1.0, since=28.0)
+    assert late.low == pytest.approx(exp(-3), rel=0.25)
+    assert late.high == pytest.approx(exp(-2.6), rel=0.25)
 
 
 def test_events_are_counted_with_those_on_the_ends_and_without() -> None:
