@@ -57,9 +57,9 @@ in the same way.
 
 Of Tomcat the manager's page is read where `--tomcat-user` is given; else its MBeans by JMX, where a management agent
 runs in the JVM; else a thread dump; else the kernel's names of threads. An agent named by `--jmx` is read beside the
-manager too: it knows the queue of an executor. No agent is ever started. A reading by JMX is no request; it is three
-commands, takes 13 to 30 ms of the JVM's CPU time, and starts one of
-its `jvm.threads.started`.
+manager too: it knows the queue of an executor. No agent is ever started; one that was not there, or did not answer, is
+looked for again after a minute, one that refused is not. A reading by JMX is no request; it is three commands, takes 13
+to 30 ms of the JVM's CPU time, and starts one of its `jvm.threads.started`.
 
 A JVM that does not answer such a question within 5 s is left alone, as each further one would wait in it and be
 answered with the first. It is asked again when it goes on: one of its safepoints has ended, or, where it keeps no

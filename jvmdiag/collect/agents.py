@@ -26,9 +26,10 @@ _ASKS = NoPage(Why.REFUSED, "JMX: the management agent asks for a user and a pas
 
 
 class ManagementAgents:
-    """Those of one JVM. `address` names one by its registry, else the JVM is asked by `ask`, until it answers.
+    """Those of one JVM. `address` names one by its registry, else the JVM is asked by `ask`.
 
-    Of what did not answer the reason is told for a minute, and then it is asked again; of what refused, to the end.
+    Of what was not there or did not answer the reason is told for a minute, and then it is looked for again; of what
+    refused, to the end.
     """
 
     def __init__(
@@ -44,32 +45,35 @@ class ManagementAgents:
         self._credentials = credentials
         self._ask = ask
         self._clock = clock
-        self._found: Jmx | NoPage | None = None
+        self._found: Jmx | None = None
         self._failed: NoPage | None = None
         self._again_at_s = 0.0
 
     def tomcat(self) -> TomcatBeans | NoPage:
         """Raises nothing of ours."""
-        if self._found is None:
-            agent = self._agent()
-            if isinstance(agent, NoPage) and agent.why is Why.LATER:
-                return agent
-            self._found = agent if isinstance(agent, NoPage) else self._usable(agent)
-        if isinstance(self._found, NoPage):
-            return self._found
         if self._failed and (self._failed.why is Why.REFUSED or self._clock() < self._again_at_s):
             return self._failed
-        came = tomcat_beans(self._found.read(WANTED))
-        self._failed = came if isinstance(came, NoPage) else None
+        came = self._read()
+        # A JVM that does not answer now has its own time to be asked again.
+        self._failed = came if isinstance(came, NoPage) and came.why is not Why.LATER else None
         self._again_at_s = self._clock() + _AGAIN_AFTER_S
         return came
 
-    def _usable(self, agent: Agent) -> Jmx | NoPage:
-        if agent.tls:
-            return _TLS
-        if agent.asks and not self._credentials:
-            return _ASKS
-        return Jmx(self._exchange, agent, self._credentials)
+    def _read(self) -> TomcatBeans | NoPage:
+        if self._found is None:
+            agent = self._agent()
+            if isinstance(agent, NoPage):
+                return agent
+            if agent.tls:
+                return _TLS
+            if agent.asks and not self._credentials:
+                return _ASKS
+            self._found = Jmx(self._exchange, agent, self._credentials)
+        came = tomcat_beans(self._found.read(WANTED))
+        if isinstance(came, NoPage):
+            # It may have ended, and another one have come.
+            self._found = None
+        return came
 
     def _agent(self) -> Agent | NoPage:
         if self._address:

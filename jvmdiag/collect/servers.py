@@ -40,6 +40,12 @@ class ServersRequest:
     jmx: tuple[str, int] | None = None
     jmx_credentials: Credentials | None = None
 
+    @property
+    def named(self) -> bool:
+        """Whether anything is asked for by name."""
+        named = (self.apache_url, self.tomcat_url, self.credentials, self.jmx, self.jmx_credentials)
+        return any(one is not None for one in named)
+
 
 @dataclass(frozen=True)
 class Reading:

@@ -48,7 +48,9 @@ class Making:
         request, logs_bytes = self.order.request, int(self.order.request.logs_mb * 1e6)
         if not isinstance(self.run, Run):
             assert self.place
-            return StillTimeline(self.run, self.place, self.standing, logs_bytes, request.redact)
+            return StillTimeline(
+                self.run, self.place, self.standing, logs_bytes, request.redact, request.servers
+            )
         return Timeline(
             self.run,
             self.digest,

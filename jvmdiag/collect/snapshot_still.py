@@ -15,6 +15,7 @@ from functools import partial
 from jvmdiag.attach.rung import Scene
 from jvmdiag.collect.archived import archived, packed_in
 from jvmdiag.collect.job import Job
+from jvmdiag.collect.servers import ServersRequest
 from jvmdiag.collect.snapshot_taking import Made, Taking
 from jvmdiag.errors import JvmdiagError, NoSuchFile
 from jvmdiag.hosts.place import ContainerPlace, ViewKind
@@ -56,6 +57,7 @@ class StillTimeline:
     why: str
     logs_bytes: int
     redact: bool
+    servers: ServersRequest = field(default_factory=ServersRequest)
     lying: Lying = field(default_factory=Lying)
     log_bound_s: float = _BOUND_S
 
@@ -70,7 +72,14 @@ class StillTimeline:
         run.plan(logs := list(self._logs()))
         for item in logs:
             run.take(item)
-        run.keep(BundledItem(name="thread dump 1", risk=Risk.LIGHT.value, status=FAILED, why=self.why))
+        self._failed("thread dump 1", self.why)
+        if self.servers.named:
+            self._failed(
+                "metrics", f"the servers that were named are asked from within the container, and {self.why}"
+            )
+
+    def _failed(self, name: str, why: str) -> None:
+        self.run.keep(BundledItem(name=name, risk=Risk.LIGHT.value, status=FAILED, why=why))
 
     def _made(self, name: str, file: str, how: Callable[[], Taken], about: str = "") -> Made:
         return Made(name, file, Risk.LIGHT, 30.0, about, how)

@@ -98,12 +98,12 @@ def test_of_one_that_was_killed_there_is_what_it_left(run_container: RunContaine
     tomcat = planted(run_container("tomcat-jre", environment=ENVIRONMENT, volumes=["/data"]))
     tomcat.kill()
     tomcat.wait()
-    options = ("--fetch-found", "-o", str(tmp_path / "out"), "--json")
+    options = ("--fetch-found", "--jmx", "9010", "-o", str(tmp_path / "out"), "--json")
     run = jvmdiag("snapshot", str(tomcat.name), *options, home=tmp_path)
     assert run.exit_code == 65, run.err
     folder, manifest = looked_at(run, tmp_path)
-    assert names(manifest, "failed") == {"thread dump 1"}
-    assert "has exited" in why(manifest, "thread dump 1")
+    assert names(manifest, "failed") == {"thread dump 1", "metrics"}
+    assert all("has exited" in why(manifest, name) for name in ("thread dump 1", "metrics"))
     found = texts(folder)
     assert json.loads(found["inspect.json"])["State"]["ExitCode"] == 137
     assert "Server startup" in found["logs/container.log"]

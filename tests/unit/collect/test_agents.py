@@ -1,4 +1,4 @@
-"""Whether a management agent is used: it is asked about once, and never started."""
+"""Whether a management agent is used: it is asked about, and never started."""
 
 from __future__ import annotations
 
@@ -99,13 +99,39 @@ def test_an_address_asks_the_registry_there_and_not_the_jvm() -> None:
     assert ask.lines == [] and host.asked[0].argv[4:6] == ("127.0.0.1", "9010")
 
 
-def test_what_did_not_answer_is_asked_again_a_minute_later() -> None:
-    host, now = answering(b"", *TOMCAT), [0.0]
-    found = ManagementAgents((Vantage(host),), None, None, Asking(RUNS), lambda: now[0])
+@pytest.mark.parametrize(
+    ("address", "then"), [(None, TOMCAT), (("127.0.0.1", 9010), (recorded("jdk17-lookup"), *TOMCAT))]
+)
+def test_what_did_not_answer_is_looked_for_again_a_minute_later(
+    address: tuple[str, int] | None, then: tuple[bytes, ...]
+) -> None:
+    host, now = answering(b"", *then), [0.0]
+    found = ManagementAgents((Vantage(host),), address, None, Asking(RUNS), lambda: now[0])
     assert why(found.tomcat()) == why(found.tomcat())
     assert len(host.asked) == 1
     now[0] = 61.0
     assert isinstance(found.tomcat(), TomcatBeans)
+
+
+def test_an_agent_that_is_started_meanwhile_is_found() -> None:
+    ask, now = Asking("Agent: disabled\n"), [0.0]
+    found = ManagementAgents((Vantage(answering(*TOMCAT)),), None, None, ask, lambda: now[0])
+    assert "no management agent runs" in why(found.tomcat())
+    ask.answer, now[0] = RUNS, 59.0
+    assert "no management agent runs" in why(found.tomcat())
+    now[0] = 61.0
+    assert isinstance(found.tomcat(), TomcatBeans)
+
+
+def test_an_agent_that_ended_is_not_asked_by_its_old_address() -> None:
+    ask, now = Asking(RUNS), [0.0]
+    host = answering(*TOMCAT, b"")
+    found = ManagementAgents((Vantage(host),), None, None, ask, lambda: now[0])
+    assert isinstance(found.tomcat(), TomcatBeans)
+    assert "JMX" in why(found.tomcat())
+    ask.answer, now[0] = "Agent: disabled\n", 61.0
+    assert "no management agent runs" in why(found.tomcat())
+    assert len(host.asked) == 4
 
 
 def test_what_refused_is_not_asked_again() -> None:

@@ -127,7 +127,7 @@ def test_arguments_are_read_back_as_they_were_written() -> None:
 @pytest.mark.parametrize("name", KINDS)
 def test_an_answer_that_is_cut_anywhere_is_none(name: str) -> None:
     data = recorded(name)
-    for size in range(len(data)):
+    for size in range(0, len(data), 1 + len(data) // 1000):
         with pytest.raises(BadStream):
             answers(data[:size], KINDS[name])
     with pytest.raises(BadStream):
