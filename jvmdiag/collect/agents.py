@@ -22,7 +22,7 @@ _TLS = NoPage(
     Why.OTHER,
     "JMX: the management agent speaks TLS (com.sun.management.jmxremote.ssl), which is not spoken here",
 )
-_ASKS = NoPage(Why.REFUSED, "JMX: the management agent asks for a user and a password (--jmx-user)")
+_ASKS = NoPage(Why.OTHER, "JMX: the management agent asks for a user and a password (--jmx-user)")
 
 
 class ManagementAgents:
@@ -46,6 +46,7 @@ class ManagementAgents:
         self._ask = ask
         self._clock = clock
         self._found: Jmx | None = None
+        self._lost = False
         self._failed: NoPage | None = None
         self._again_at_s = 0.0
 
@@ -60,20 +61,24 @@ class ManagementAgents:
         return came
 
     def _read(self) -> TomcatBeans | NoPage:
-        if self._found is None:
-            agent = self._agent()
-            if isinstance(agent, NoPage):
-                return agent
-            if agent.tls:
-                return _TLS
-            if agent.asks and not self._credentials:
-                return _ASKS
-            self._found = Jmx(self._exchange, agent, self._credentials)
-        came = tomcat_beans(self._found.read(WANTED))
-        if isinstance(came, NoPage):
-            # It may have ended, and another one have come.
-            self._found = None
+        jmx = self._jmx() if self._lost or self._found is None else self._found
+        if isinstance(jmx, NoPage):
+            return jmx
+        self._found, came = jmx, tomcat_beans(jmx.read(WANTED))
+        # It may have ended, and another one have come.
+        self._lost = isinstance(came, NoPage)
         return came
+
+    def _jmx(self) -> Jmx | NoPage:
+        agent = self._agent()
+        if isinstance(agent, NoPage):
+            # Who cannot be asked does not say that the one from before has ended.
+            return self._found if self._found and agent.why is not Why.NOBODY else agent
+        if agent.tls:
+            return _TLS
+        if agent.asks and not self._credentials:
+            return _ASKS
+        return Jmx(self._exchange, agent, self._credentials)
 
     def _agent(self) -> Agent | NoPage:
         if self._address:

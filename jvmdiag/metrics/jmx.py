@@ -7,7 +7,7 @@ A reading is a connection of JMX that is closed again: three exchanges of bytes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jvmdiag.jmx.agent import Agent
 from jvmdiag.jmx.jrmp import Call, RemoteRef, Returned, Thrown, answers, remote_ref, request
@@ -90,7 +90,9 @@ class Jmx:
         call = new_client(server, who.user if who else None, who.password if who else None)
         (came,) = self._ask(server.port, [call])
         if isinstance(came, Thrown):
-            raise NoJmx(self._refused(server.port, came))
+            why = self._refused(server.port, came)
+            # An authenticator of somebody's own throws what it likes; a wrong password sent again locks its user out.
+            raise NoJmx(replace(why, why=Why.REFUSED) if who else why)
         try:
             return _Connection(remote_ref(came.value), came.ack)
         except BadStream as error:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import product
-from math import exp
+from math import exp, inf
 from types import TracebackType
 
 
@@ -75,24 +75,25 @@ class Course:
         grown = [one for one in self._grown((part, whole), seconds) if one[whole]]
         return between(*(one[part] / one[whole] for one in grown))
 
-    def mean_of_ten(self, name: str, before: float, since: float) -> Between:
-        """Of a counter of seconds: the kernel's mean of the last ten, at any time from `since`, of time.monotonic().
+    def mean_of_ten(self, name: str, before: float, since: float, until: float = inf) -> Between:
+        """Of a counter of seconds: the kernel's mean of the last ten, at any time of time.monotonic() between these.
 
         It is made every two seconds, nobody says when, each time with 1 - exp(-2 / 10) of what these two were. At the
-        start it was `before`. The two seconds before it were like those after it, or nothing was counted in them.
+        start it was `before`; of the two seconds before the start any part may have been counted.
         """
         times = [at for at, _ in self.samples]
         found = []
-        for phase, counted in product(range(20), (True, False)):
+        for phase, share in product(range(20), (0.0, 1.0)):
             at, mean = times[0] + phase / 10, before
             while at <= times[-1]:
-                if at > since:
+                if since < at < until + 2:
                     found.append(mean)
-                first = times[0] if counted and at - 2 < times[0] else at - 2
-                waited = self._at(times, name, first + 2) - self._at(times, name, first)
+                unseen = max(times[0] - (at - 2), 0.0)
+                waited = self._at(times, name, at) - self._at(times, name, at - 2) + share * unseen
                 mean += (waited / 2 - mean) * (1 - exp(-2 / 10))
                 at += 2
-            found.append(mean)
+            if at < until + 2:
+                found.append(mean)
         return between(*found)
 
     def _grown(self, names: Sequence[str], seconds: float) -> list[dict[str, float]]:

@@ -140,10 +140,11 @@ def stop_followers(container: Container) -> int:
     killed = 0
     for pid, command in container.top(ps_args="-eo pid,args")["Processes"]:
         if command.startswith(("cat", "tail -c")):
-            # It may have come to its end since.
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int(pid), signal.SIGKILL)
-                killed += 1
+            # It may have come to its end since, and be gone or not yet waited for.
+            with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+                if ") Z " not in Path(f"/proc/{pid}/stat").read_text():
+                    os.kill(int(pid), signal.SIGKILL)
+                    killed += 1
     return killed
 
 

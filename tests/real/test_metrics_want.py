@@ -118,17 +118,17 @@ def of_disk(name: str) -> dict[str, float]:
 
 
 @contextmanager
-def stalls(kind: str) -> Iterator[Callable[[float], Between | None]]:
-    """How much of the time something waited for it, by the kernel's mean at any time from a moment to behind this.
+def stalls(kind: str) -> Iterator[Callable[[float, float], Between | None]]:
+    """How much of the time something waited for it, by the kernel's mean at any time between two moments.
 
     None where this kernel tells no pressure.
     """
     if not PRESSURE.exists():
-        yield lambda since: None
+        yield lambda since, until: None
         return
     before = stalled_share(kind)
     with Course(lambda: {"waited": stalled_s(kind)}) as course:
-        yield lambda since: course.mean_of_ten("waited", before, since)
+        yield lambda since, until: course.mean_of_ten("waited", before, since, until)
 
 
 def test_a_jvm_that_swaps_is_what_the_kernel_says_elsewhere(
@@ -159,8 +159,9 @@ def test_a_jvm_that_swaps_is_what_the_kernel_says_elsewhere(
                     assert time.monotonic() < until, "it does not swap"
                     last = swapping(rollup)
                     came += until_now(following)
-                # The last set came within the time that two of them take.
-                lately = time.monotonic() - 2 * came[-1].seconds
+                # The last set came within the time that two of them take, or a little more.
+                over = time.monotonic()
+                lately = over - 2 * came[-1].seconds - 3
         finally:
             container.kill()
     shown, (earliest, latest) = came[-1], (course.samples[0][1], course.samples[-1][1])
@@ -175,7 +176,7 @@ def test_a_jvm_that_swaps_is_what_the_kernel_says_elsewhere(
     checked(
         "memory.jvm.swapped", shown.one("memory.jvm.swapped"), swapped, by="/proc/PID/smaps_rollup", rel=0.2
     )
-    if waited := stalled(lately):
+    if waited := stalled(lately, over):
         checked(
             "memory.pressure",
             shown.one("memory.pressure"),
@@ -252,6 +253,7 @@ def test_a_disk_does_what_its_block_device_counts(tomcat_jre: Container, tmp_pat
             began = time.monotonic()
             with vmstat() as said, Course(lambda: said() | of_disk(name)) as course:
                 shown = metrics(str(tomcat_jre.name), "--interval", "3", home=tmp_path)
+            over = time.monotonic()
             waiting = course.rate("wa", shown.seconds)
             # Cores that others keep busy wait for no disk.
             if waiting.low > 0.05:
@@ -268,7 +270,7 @@ def test_a_disk_does_what_its_block_device_counts(tomcat_jre: Container, tmp_pat
     blocked = course.valued("blocked")
     most = Between(min(blocked.high, 2), max(blocked.high, WRITING + READING))
     checked("cpu.blocked", shown.one("cpu.blocked"), most, by="threads as started, and their states", rel=0.5)
-    if pressure := stalled(began + shown.seconds):
+    if pressure := stalled(began + shown.seconds, over):
         checked(
             "disk.pressure", shown.one("disk.pressure"), pressure, by="total of /proc/pressure/io", rel=0.1
         )

@@ -455,7 +455,7 @@ def test_what_could_not_be_removed_is_left_behind_with_the_command_for_it(path: 
 
 
 def test_what_the_jvm_writes_beside_the_file_first_is_told_and_comes_only_then(tmp_path: Path) -> None:
-    path, part = tmp_path / "x.hprof", tmp_path / "x.hprof.p0"
+    path, part, beside = (tmp_path / name for name in ("x.hprof", "x.hprof.p0", "beside"))
     told: list[int] = []
     grown = {1000: threading.Event(), len(CONTENT): threading.Event()}
 
@@ -470,7 +470,9 @@ def test_what_the_jvm_writes_beside_the_file_first_is_told_and_comes_only_then(t
         def ask(self, line: str, timeout_s: float) -> bytes:
             path.touch()
             for size, seen in grown.items():
-                part.write_bytes(CONTENT[:size])
+                # It is looked at meanwhile.
+                beside.write_bytes(CONTENT[:size])
+                beside.rename(part)
                 assert seen.wait(10)
             part.rename(path)
             return f"Heap dump file created [{len(CONTENT)} bytes in 0.1 secs]".encode()

@@ -134,8 +134,30 @@ def test_an_agent_that_ended_is_not_asked_by_its_old_address() -> None:
     assert len(host.asked) == 4
 
 
-def test_what_refused_is_not_asked_again() -> None:
-    host, now = answering(recorded("refused")), [0.0]
+@pytest.mark.parametrize("why_not", [Why.LATER, Why.OTHER])
+def test_an_agent_that_was_read_is_asked_by_its_address_where_the_jvm_does_not_say(why_not: Why) -> None:
+    ask, now = Asking(RUNS), [0.0]
+    host = answering(*TOMCAT, b"", *TOMCAT)
+    found = ManagementAgents((Vantage(host),), None, None, ask, lambda: now[0])
+    assert isinstance(found.tomcat(), TomcatBeans)
+    ask.answer = NoPage(why_not, "the JVM cannot be asked")
+    assert "JMX" in why(found.tomcat())
+    now[0] = 61.0
+    assert isinstance(found.tomcat(), TomcatBeans)
+
+
+def test_a_local_agent_beside_one_that_asks_for_a_user_is_found_later() -> None:
+    ask, now = Asking(REMOTE_ALONE), [0.0]
+    found = ManagementAgents((Vantage(answering(*TOMCAT)),), None, None, ask, lambda: now[0])
+    assert "--jmx-user" in why(found.tomcat())
+    ask.answer, now[0] = RUNS, 61.0
+    assert isinstance(found.tomcat(), TomcatBeans)
+
+
+@pytest.mark.parametrize("kind", [b"java.lang.SecurityException", b"org.acme.FailedLoginFailure"])
+def test_what_refused_is_not_asked_again(kind: bytes) -> None:
+    """Whatever an authenticator throws."""
+    host, now = answering(recorded("refused").replace(b"java.lang.SecurityException", kind)), [0.0]
     found = ManagementAgents((Vantage(host),), None, OPS, Asking(REMOTE_ALONE), lambda: now[0])
     first, now[0] = why(found.tomcat()), 61.0
     assert why(found.tomcat()) == first

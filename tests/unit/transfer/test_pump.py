@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -168,6 +169,10 @@ def test_a_slow_disk_holds_the_reader_back(codec: Codec) -> None:
             raise LocalDiskFull("enough")
 
     def open_up() -> None:
+        until = time.monotonic() + 30
+        while sum(seen) < 4 << 20 and time.monotonic() < until:
+            time.sleep(0.01)
+        time.sleep(0.2)
         read_when_full.append(sum(seen))
         opened.set()
 
@@ -178,11 +183,11 @@ def test_a_slow_disk_holds_the_reader_back(codec: Codec) -> None:
             seen.append(len(incompressible))
             yield incompressible
 
-    timer = threading.Timer(0.4, open_up)
-    timer.start()
+    watcher = threading.Thread(target=open_up)
+    watcher.start()
     with pytest.raises(LocalDiskFull):
         pump(reader(), Slow(), codec, walk=None, advance=lambda _: None)
-    timer.join()
+    watcher.join()
     assert 4 << 20 <= read_when_full[0] <= HELD_AT_MOST
 
 
