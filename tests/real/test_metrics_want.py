@@ -134,7 +134,11 @@ def stalls(kind: str) -> Iterator[Callable[[float, float], Between | None]]:
 def test_a_jvm_that_swaps_is_what_the_kernel_says_elsewhere(
     run_container: RunContainer, tmp_path: Path
 ) -> None:
-    """Its heap is larger than its memory, and it collects again and again, which reads and moves all of it."""
+    """It collects again and again, and has less memory than it and somebody beside it write to all the time.
+
+    Alone it would swap once: a collection neither reads an array of numbers nor moves what lives for long.
+    """
+    beside = ["perl", "-e", "$n = 140e6; $x = 'x' x $n; while (1) { $x =~ tr/x/y/; $x =~ tr/y/x/ }"]
     with swap(), stalls("memory") as stalled:
         container = run_container(
             "jvm17",
@@ -144,6 +148,7 @@ def test_a_jvm_that_swaps_is_what_the_kernel_says_elsewhere(
             ready="ready",
         )
         try:
+            container.exec_run(beside, detach=True)
             rollup = Path(f"/proc/{pid_of(container)}/smaps_rollup")
             with (
                 Course(lambda: swapping(rollup)) as course,
@@ -154,7 +159,6 @@ def test_a_jvm_that_swaps_is_what_the_kernel_says_elsewhere(
                 first = last = swapping(rollup)
                 until = time.monotonic() + 120
                 came = until_now(following)
-                # A collection reads for a while before it has to make room.
                 while any(last[way] - first[way] < ENOUGH_BYTES for way in ("in", "out")):
                     assert time.monotonic() < until, "it does not swap"
                     last = swapping(rollup)
