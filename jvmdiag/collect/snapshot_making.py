@@ -124,11 +124,11 @@ class Making:
             folder = self.run.folder
             whole = folder.archived if isinstance(folder, SealedFolder) else folder.path
             less = "" if whole != folder.path else ", without its archive"
-            self.order.progress.warn(f"interrupted; {whole} is all there{less}")
+            self.order.progress.warn(f"{whole} is all there{less}")
             return
         self.interrupted = True
         self.run.give_up("the run was interrupted before its turn")
-        self.order.progress.warn(f"interrupted; what was taken is in {self.finish().path}")
+        self.order.progress.warn(f"what was taken until then is in {self.finish().path}")
 
     def _write(self) -> Bundle:
         bundle = self._bundle()
