@@ -75,7 +75,8 @@ class StillTimeline:
         self._failed("thread dump 1", self.why)
         if self.servers.named:
             self._failed(
-                "metrics", f"the servers that were named are asked from within the container, and {self.why}"
+                "metrics",
+                "the servers that were named are asked from within the container, which does not run",
             )
 
     def _failed(self, name: str, why: str) -> None:

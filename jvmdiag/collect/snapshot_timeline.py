@@ -64,7 +64,7 @@ class Timeline:
         run = self.run
         before, listing, after = (
             self._metrics(_BEFORE),
-            self._made(_FILES, "found.txt", self._listed),
+            self._made(_FILES, "found.txt", self._listed, about="what lies there, and the logs"),
             self._metrics("after"),
         )
         self._busy = self._made(

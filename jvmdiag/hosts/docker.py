@@ -160,7 +160,7 @@ class Engine:
             raise TargetNotRunning(
                 f"the container {facts.name} {_STATES.get(facts.status, facts.status)}",
                 why="a JVM can only be asked while it runs; jvmdiag never starts a container",
-                advice=f"what it left can still be fetched: jvmdiag fetch {facts.name} PATH",
+                advice="what it left can still be had: jvmdiag snapshot TARGET, or jvmdiag fetch TARGET PATH",
             )
         if facts.paused:
             raise TargetPaused(

@@ -236,7 +236,7 @@ def test_an_oom_dump_comes_back_from_a_stopped_container(
     name = str(container.name)
     run = jvmdiag("threaddump", name, home=tmp_path)
     assert run.exit_code == 11
-    assert "has exited" in run.err
+    assert "has exited" in run.err and "jvmdiag snapshot TARGET" in run.err
     fetched = jvmdiag("fetch", name, "/tmp/oom.hprof", "-o", str(tmp_path), "--json", home=tmp_path)
     assert fetched.exit_code == 0, fetched.err
     assert fetched.document["method"] == "archive"
