@@ -125,8 +125,8 @@ class Course:
         return Between(max(min(found) - 0.01, 0.0), max(found))
 
     def _begins(self, seconds: float, *bends: float) -> list[float]:
-        """Where a time of that length has its extremes, within what was watched: what is linear in pieces has them where
-        one of both ends is at an end of a piece."""
+        """Where a time of that length may have its extremes, within what was watched: of what is linear in pieces one
+        of its two ends is at an end of a piece."""
         first, last = self.samples[0].over, self.samples[-1].begun - seconds
         assert last >= first, f"{last + seconds - first:.1f} s were watched, and {seconds:.1f} s looked at"
         begins = (at for bend in bends for at in (bend, bend - seconds))
