@@ -309,8 +309,9 @@ def until_logged(events: Callable[[], Events]) -> Events:
 
 
 def rates(events: Events, seconds: float) -> tuple[Between, Between]:
-    """How many each second, and how much of the time they took."""
-    return rate_of([(at, 1) for at, _ in events], seconds), rate_of(events, seconds)
+    """How many each second, and how much of the time they took: the JVM counts one when it begins, and its time when it
+    is over."""
+    return rate_of([(at - took, 1) for at, took in events], seconds), rate_of(events, seconds)
 
 
 @contextmanager
