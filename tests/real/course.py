@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import threading
 import time
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 from math import exp, inf
@@ -145,6 +148,44 @@ class _Line:
         (t0, before), (t1, after) = self._points[n - 1], self._points[n]
         part = (at - t0) / (t1 - t0) if t1 > t0 else 1.0
         return before + min(max(part, 0.0), 1.0) * (after - before)
+
+
+@contextmanager
+def told(argv: Sequence[str], shares: Callable[[str], Mapping[str, float] | None]) -> Iterator[Course]:
+    """What a program tells again and again of the time since it told before, as seconds of each share of that time.
+
+    `shares` makes them of a line, None of one that tells nothing; the first that tells is of the time since the machine
+    booted. From a line before the context to one behind it: what it tells is known a while after it was so.
+    """
+    course, behind = Course(dict), threading.Event()
+    with subprocess.Popen(
+        argv, stdout=subprocess.PIPE, text=True, env={"LC_ALL": "C", "PATH": os.environ["PATH"]}
+    ) as process:
+        assert process.stdout
+        lines = (found for line in process.stdout if (found := shares(line)) is not None)
+        sums = dict.fromkeys(next(lines), 0.0)
+        begun = time.monotonic()
+        course.samples.append(Sample(begun, begun, sums))
+
+        def add() -> None:
+            for line in lines:
+                last, now, over = course.samples[-1], time.monotonic(), behind.is_set()
+                grown = {name: share * (now - last.at) for name, share in line.items()}
+                sums = {name: last.values[name] + some for name, some in grown.items()}
+                course.samples.append(Sample(now, now, sums))
+                if over:
+                    return
+
+        reader = threading.Thread(target=add)
+        reader.start()
+        try:
+            yield course
+            behind.set()
+            reader.join(60)
+            assert not reader.is_alive(), f"{argv[0]} tells nothing more"
+        finally:
+            process.kill()
+            reader.join()
 
 
 def rate_of(events: Sequence[tuple[float, float]], seconds: float) -> Between:

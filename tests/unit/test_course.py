@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from math import exp
 
 import pytest
 
-from tests.real.course import Between, Course, Sample, rate_of
+from tests.real.course import Between, Course, Sample, rate_of, told
 
 
 def course_of(*samples: tuple[float, float]) -> Course:
@@ -48,6 +49,18 @@ def test_a_number_is_read_before_during_and_after() -> None:
         while len(course.samples) < 3:
             pass
     assert course.valued("n") == Between(0, len(course.samples) - 1)
+
+
+def test_what_is_told_of_the_time_before_is_known_behind_it() -> None:
+    talk = "echo since it booted; while :; do echo 0.25; sleep 0.05; done"
+    shares = {"since it booted\n": {"n": 1.0}, "0.25\n": {"n": 0.25}}
+    with told(["sh", "-c", talk], shares.get) as course:
+        over = time.monotonic()
+    assert course.samples[0].values == {"n": 0.0}
+    assert course.samples[-1].at > over
+    rate = course.rate("n", 0.04)
+    assert rate.low == pytest.approx(0.25)
+    assert rate.high == pytest.approx(0.25)
 
 
 def test_an_error_of_the_reader_is_told() -> None:
