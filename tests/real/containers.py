@@ -157,6 +157,9 @@ def home_of(ssh: SshHost, folder: Path) -> Path:
     return folder
 
 
+_OF_THE_JVM = re.compile(r"/\.java_pid\d+$|/hsperfdata_|/tomcat10/[\w-]+\.\d{4}-\d\d-\d\d\.(log|txt)$")
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """What is in a container, and which containers that are not of the tests are on the engine."""
@@ -167,14 +170,15 @@ class Snapshot:
     containers: frozenset[str]
 
     def added_to(self, before: Snapshot) -> list[str]:
-        """What was not there `before`. An attached JVM keeps its socket and its perfdata: not counted."""
+        """What was not there `before`, but for the JVM's own: an attached one keeps its socket and its perfdata, and
+        Tomcat begins each of its logs anew at midnight."""
         found = {
             *(self.files - before.files),
             *(self.processes - before.processes),
             *(self.changes - before.changes),
             *(self.containers - before.containers),
         }
-        return sorted(thing for thing in found if not re.search(r"/\.java_pid\d+$|/hsperfdata_", thing))
+        return sorted(thing for thing in found if not _OF_THE_JVM.search(thing))
 
 
 def snapshot(container: Container) -> Snapshot:
@@ -205,7 +209,10 @@ def _changes(upper: Path, lower: str) -> Iterator[Path]:
     for folder, folders, files in os.walk(upper):
         for name in (*folders, *files):
             entry = Path(folder, name)
-            path, stat = entry.relative_to(upper), entry.lstat()
+            try:
+                path, stat = entry.relative_to(upper), entry.lstat()
+            except FileNotFoundError:
+                continue  # it was there a moment ago
             # A device of this number is how an overlay says that what lies below is removed.
             removed = S_ISCHR(stat.st_mode) and stat.st_rdev == 0
             if removed or not any(os.path.lexists(layer / path) for layer in below):

@@ -8,7 +8,7 @@ import secrets
 import select
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
@@ -63,6 +63,26 @@ def stopped(pid: int) -> Iterator[None]:
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+def until_asleep(pids: Iterable[int], name: str) -> None:
+    """Until no thread of these processes whose name begins like this runs or could.
+
+    Who answers requests counts one, and is idle again, when its caller has the answer: on a busy machine a while later.
+    """
+    tasks = [task for pid in pids for task in Path(f"/proc/{pid}/task").iterdir()]
+    own = [task for task in tasks if _comm_of(task).startswith(name)]
+    until = time.monotonic() + _PATIENCE_S
+    while (states := {_state_of(task) for task in own}) - {"S", "X"}:
+        assert time.monotonic() < until, f"threads {name} are in {states}"
+        time.sleep(0.01)
+
+
+def _comm_of(task: Path) -> str:
+    try:
+        return (task / "comm").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def _state_of(task: Path) -> str:

@@ -140,15 +140,17 @@ def within(container: Container, *command: str) -> str:
 
 
 def until_connected(container: Container, count: int) -> None:
-    """Until so many connections to its 8080 are established, by ss."""
+    """Until so many connections to its 8080 are established, and no others are on their way, by ss."""
     until = time.monotonic() + 60
-    while (
-        seen := len(
-            within(container, "ss", "-tnH", "state", "established", "sport", "=", ":8080").splitlines()
-        )
-    ) != count:
-        assert time.monotonic() < until, f"{seen} connections instead of {count}"
+    while (seen := _connected(container)) != ["ESTAB"] * count:
+        assert time.monotonic() < until, f"{seen} instead of {count} connections"
         time.sleep(0.05)
+
+
+def _connected(container: Container) -> list[str]:
+    """The state of each that somebody has at either end."""
+    listed = within(container, "ss", "-tanH", "sport", "=", ":8080").splitlines()
+    return [state for line in listed if (state := line.split()[0]) not in ("LISTEN", "TIME-WAIT")]
 
 
 class _SysInfo(ctypes.Structure):

@@ -59,7 +59,9 @@ def test_what_is_said_is_what_tomcats_access_log_says(tomcat_jre: Container, tmp
     assert everything["figures"]["requests"] == seen.total() > 60
     assert everything["failed"] == [{"why": "405", "count": seen["DELETE", "405"]}]
     assert 2.5 < came["lasted_s"] < took_s
-    assert everything["figures"]["per_s"] == pytest.approx(seen.total() / came["lasted_s"], rel=0.1)
+    # A caller whose round is under way at the end makes it whole: that counts, but not as a rate.
+    in_time = everything["figures"]["per_s"] * came["lasted_s"]
+    assert seen.total() - 6 * 3 <= round(in_time) <= seen.total()
 
 
 class Counting(BaseHTTPRequestHandler):

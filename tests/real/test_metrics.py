@@ -3,6 +3,7 @@ engine, prlimit, df, other files of the kernel, and the JVM itself."""
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
@@ -20,13 +21,14 @@ import pytest
 from docker.models.containers import Container
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from tests.real.containers import SshHost, home_of, http_get, left_behind, published_port, snapshot
+from tests.real.containers import SshHost, home_of, left_behind, published_port, snapshot
 from tests.real.course import Between, Course, between, rate_of
 from tests.real.fixtures import RunContainer
 from tests.real.held import stopped
 from tests.real.images import Images, load
 from tests.real.jvmdiag import argv, environment, jvmdiag
 from tests.real.shown import (
+    ATTEMPTS,
     Shown,
     checked,
     entries,
@@ -128,8 +130,12 @@ def test_the_jvm_uses_what_the_engine_says_of_its_container(busy: Container, tmp
             "for": held_up["throttled_time"] / 1e9,
         }
 
-    with Course(counted, every_s=0.3) as course:
-        shown = metrics(str(busy.name), "--interval", "3", home=tmp_path)
+    for _ in range(ATTEMPTS):
+        with Course(counted, every_s=0.3) as course:
+            shown = metrics(str(busy.name), "--interval", "3", home=tmp_path)
+        # Where others of the machine leave it less than its quota, that holds up nobody.
+        if course.rate("for", shown.seconds).low > 0:
+            break
     used = course.rate("used", shown.seconds)
     checked("cpu.jvm", shown.one("cpu.jvm"), used, by="docker stats", rel=0.2)
     share = between(used.low / QUOTA_CPUS, used.high / QUOTA_CPUS)
@@ -303,18 +309,22 @@ def until_logged(events: Callable[[], Events]) -> Events:
 
 
 def rates(events: Events, seconds: float) -> tuple[Between, Between]:
-    """How many each second, and how much of the time they took."""
-    return rate_of([(at, 1) for at, _ in events], seconds), rate_of(events, seconds)
+    """How many each second, and how much of the time they took: the JVM counts one when it begins, and its time when it
+    is over."""
+    return rate_of([(at - took, 1) for at, took in events], seconds), rate_of(events, seconds)
 
 
 @contextmanager
 def asked_again_and_again(container: Container, callers: int = 2) -> Iterator[None]:
     """Each of so many callers asks for a page, 50 times a second at most."""
-    over = threading.Event()
+    over, port = threading.Event(), published_port(container)
 
     def ask() -> None:
         while not over.wait(0.02):
-            http_get(container, timeout_s=30)
+            # Where packets are lost, who is unlucky waits twice as long each time.
+            with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=180)) as caller:
+                caller.request("GET", "/")
+                caller.getresponse().read()
 
     threads = [threading.Thread(target=ask) for _ in range(callers)]
     for thread in threads:
@@ -336,8 +346,13 @@ def test_traffic_is_what_ip_and_nstat_count_in_its_namespace(tomcat_jre: Contain
         way = {name: eth0["stats64"][name]["bytes"] for name in ("rx", "tx")}
         return way | {name: number_in(rf"{name} +(\d+)", segments) for name in ("TcpOutSegs", "TcpInSegs")}
 
-    with asked_again_and_again(tomcat_jre), Course(counted) as course:
-        shown = metrics(str(tomcat_jre.name), "--interval", "3", home=tmp_path)
+    with asked_again_and_again(tomcat_jre):
+        for _ in range(ATTEMPTS):
+            with Course(counted) as course:
+                shown = metrics(str(tomcat_jre.name), "--interval", "3", home=tmp_path)
+            # Who answers few requests may take too little CPU time to be shown, or be at one when it is looked.
+            if waiting := answering(shown):
+                break
     received, sent, segments, came = (
         course.rate(name, shown.seconds) for name in ("rx", "tx", "TcpOutSegs", "TcpInSegs")
     )
@@ -348,14 +363,18 @@ def test_traffic_is_what_ip_and_nstat_count_in_its_namespace(tomcat_jre: Contain
     checked("tcp.segments_in", shown.one("tcp.segments_in"), came, by="nstat", rel=0.1)
     assert shown.one("network.receive_drops", interface="eth0") == 0
     # Those that answer wait for the next request, with what they did to be seen beside it.
-    waiting = {
+    tasks = Path(f"/proc/{pid_of(tomcat_jre)}/root/proc/1/task")
+    assert waiting == {tid: _waits_in(tasks / tid) for tid in waiting}
+    assert any("futex" in wchan for wchan in waiting.values())
+
+
+def answering(shown: Shown) -> dict[str, str]:
+    """Where in the kernel the threads wait that answer a Tomcat's requests, of those that took CPU time."""
+    return {
         labels["tid"]: labels["wchan"]
         for labels, _ in shown.all("cpu.thread")
         if labels["wchan"] and labels["state"] == "S" and labels["name"].startswith("http-nio-8080-e")
     }
-    tasks = Path(f"/proc/{pid_of(tomcat_jre)}/root/proc/1/task")
-    assert waiting == {tid: _waits_in(tasks / tid) for tid in waiting}
-    assert any("futex" in wchan for wchan in waiting.values())
 
 
 def _waits_in(task: Path) -> str:
@@ -369,14 +388,18 @@ def _waits_in(task: Path) -> str:
 
 def test_connections_are_those_that_ss_lists(tomcat_jre: Container, tmp_path: Path) -> None:
     port = published_port(tomcat_jre)
-    with ExitStack() as stack:
-        for _ in range(7):
-            stack.enter_context(closing(socket.create_connection(("127.0.0.1", port))))
-        # Whoever publishes the port connects in their own time, and those of before go in theirs.
-        until_connected(tomcat_jre, 7)
-        shown = metrics(str(tomcat_jre.name), "--no-threads", home=tmp_path)
-        listed = [line.split() for line in within(tomcat_jre, "ss", "-tanH").splitlines()]
-    established = [fields for fields in listed if fields[0] == "ESTAB" and fields[3].endswith(":8080")]
+    for _ in range(ATTEMPTS):
+        with ExitStack() as stack:
+            for _ in range(7):
+                stack.enter_context(closing(socket.create_connection(("127.0.0.1", port))))
+            # Whoever publishes the port connects in their own time, and those of before go in theirs.
+            until_connected(tomcat_jre, 7)
+            shown = metrics(str(tomcat_jre.name), "--no-threads", home=tmp_path)
+            listed = [line.split() for line in within(tomcat_jre, "ss", "-tanH").splitlines()]
+        established = [fields for fields in listed if fields[0] == "ESTAB" and fields[3].endswith(":8080")]
+        # Tomcat ends a connection that has asked for nothing for 20 s.
+        if len(established) == 7:
+            break
     assert len(established) == 7
     open_ = sum(fields[0] == "ESTAB" for fields in listed)
     checked("connections", shown.one("connections", state="ESTABLISHED"), open_, by="ss -tan")
@@ -400,17 +423,24 @@ def test_lost_packets_are_seen_as_retransmits(run_container: RunContainer, tmp_p
     rule = ["-o", "eth0", "-m", "statistic", "--mode", "nth", "--every", "3", "--packet", "0", "-j", "DROP"]
     with asked_again_and_again(container, callers=20):
         within(container, "iptables", "-A", "OUTPUT", *rule)
+        until = time.monotonic() + 60
         while not counted()["TcpRetransSegs"]:
+            assert time.monotonic() < until, "nothing is sent again"
             time.sleep(0.05)
-        with Course(counted) as course:
-            shown = metrics(str(container.name), "--interval", "4", home=tmp_path)
+        for _ in range(ATTEMPTS):
+            with Course(counted) as course:
+                shown = metrics(str(container.name), "--interval", "4", home=tmp_path)
+            # Of fewer segments there is no share; who has lost one waits, and the more of them in a row the longer.
+            if course.rate("TcpOutSegs", shown.seconds).low * shown.seconds >= 100:
+                break
         within(container, "iptables", "-D", "OUTPUT", *rule)
     again = course.rate("TcpRetransSegs", shown.seconds)
     checked("tcp.retransmits", shown.one("tcp.retransmits"), again, by="nstat", rel=0.2)
     share, ever = shown.one("tcp.retransmit_share"), shown.one("tcp.retransmit_share_since_boot")
     again = course.share("TcpRetransSegs", "TcpOutSegs", shown.seconds)
     checked("tcp.retransmit_share", share, again, by="nstat", rel=0.2)
-    again = between(*(one["TcpRetransSegs"] / one["TcpOutSegs"] for _, one in course.samples))
+    ever_since = (one.values for one in course.samples)
+    again = between(*(one["TcpRetransSegs"] / one["TcpOutSegs"] for one in ever_since))
     checked("tcp.retransmit_share_since_boot", ever, again, by="nstat", rel=0.1)
     assert re.fullmatch(r"retransmits \d+\.\d % of segments: unreliable network", shown.verdict("network"))
 

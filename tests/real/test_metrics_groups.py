@@ -16,7 +16,7 @@ from tests.real.course import Course
 from tests.real.fixtures import RunContainer
 from tests.real.images import load
 from tests.real.jvmdiag import argv, environment
-from tests.real.shown import Shown, checked, counter, metrics, pid_of
+from tests.real.shown import ATTEMPTS, Shown, checked, counter, metrics, pid_of
 
 # jvmdiag where /sys/fs/cgroup is of version 2 alone, in a mount namespace that ends with it.
 ALONE = 'mount -t cgroup2 none /sys/fs/cgroup && exec "$@"'
@@ -53,9 +53,13 @@ def test_a_quota_of_the_group_above_is_the_jvms(run_container: RunContainer, tmp
         group = _cpu_group_of(pid_of(container)).parent
         assert group.name == above
         _limit(group, GROUP_CPUS)
-        with Course(lambda: {"held up": _held_up_s(group)}) as course:
-            shown = metrics(str(container.name), "--view", "host", "--interval", "3", home=tmp_path)
-        held_up = course.rate("held up", shown.seconds)
+        for _ in range(ATTEMPTS):
+            with Course(lambda: {"held up": _held_up_s(group)}) as course:
+                shown = metrics(str(container.name), "--view", "host", "--interval", "3", home=tmp_path)
+            held_up = course.rate("held up", shown.seconds)
+            # Where others of the machine leave it less than its quota, that holds up nobody.
+            if held_up.low > 0:
+                break
     finally:
         container.remove(force=True)
         # systemd removes its slices itself, and whoever has none keeps what Docker made.

@@ -42,7 +42,7 @@ from tests.real.fixtures import RunContainer, cases
 from tests.real.held import held_requests, stopped
 from tests.real.jvmdiag import Running, jvmdiag
 from tests.real.shown import Shown, checked
-from tests.real.test_metrics_servers import names_of_threads, number, page_for_people
+from tests.real.test_metrics_servers import names_of_threads, number, page_for_people, settled
 from tests.real.test_snapshot import names, take, taken, why
 from tests.real.tls import make_certificates, tls_in_front_of
 
@@ -145,10 +145,12 @@ def test_tomcats_figures_by_jmx_are_those_of_its_page_and_of_javas_client(
         local, remote = agents_of(status)
         assert (local.asks, remote.asks) == (False, True)
         jmx = Jmx(Exchange(vantages(scene), "JMX"), local, None)
+        settled(served)
         first, started = beans_of(jmx), time.monotonic()
         for _ in range(20):
             assert get(served, 8080) == 200
         assert get(served, 8080, "/missing") == 404
+        settled(served)
         last, seconds = beans_of(jmx), time.monotonic() - started
         page = page_for_people(served, "/manager/status", 8082, "ops:it is:seen").partition(OWN)[2]
         group = tomcat_group(first.status, last.status, seconds, None, (), (), (), last.figures)

@@ -28,9 +28,19 @@ from jvmdiag.target import parse_target
 from tests.real.containers import http_get, left_behind, published_port, snapshot
 from tests.real.course import Between, between
 from tests.real.fixtures import RunContainer
-from tests.real.held import held_requests
+from tests.real.held import held_requests, until_asleep
 from tests.real.jvmdiag import jvmdiag
-from tests.real.shown import checked, entries, pid_of, sets, until_connected, until_now
+from tests.real.shown import (
+    ATTEMPTS,
+    checked,
+    entries,
+    metrics,
+    pid_of,
+    sets,
+    until_connected,
+    until_now,
+    within,
+)
 
 OPS = Credentials("ops", "it is:seen")
 CONNECTOR = "http-nio-8080"
@@ -101,22 +111,30 @@ def post(container: Container, ms: int, size: int) -> None:
         connection.close()
 
 
+def settled(container: Container) -> None:
+    """Until what was asked of its port 8080 before is counted, and its threads are idle or held."""
+    until_asleep([pid_of(container)], "http-nio-8080-e")
+
+
 def test_tomcats_figures_are_those_of_its_own_pages(tomcat: Container) -> None:
     http_get(tomcat, "/slow.jsp?ms=0")  # it is compiled now
     before = snapshot(tomcat)
     with scene_of(tomcat) as (scene, journal):
         http = Http(vantages(scene))
-        first, started = reading(http), time.monotonic()
+        settled(tomcat)
         asked = time.monotonic()
+        first, started = reading(http), time.monotonic()
         bodies = [http_get(tomcat)[1] for _ in range(20)]
         status, missing = http_get(tomcat, "/missing")
         assert status == 404
         for _ in range(POSTS):
             post(tomcat, POST_MS, 20_000)
-        # Its callers waited at least as long as Tomcat worked on them.
+        # Its callers, the first reading among them, waited at least as long as Tomcat worked on them.
         worked = Between(POSTS * POST_MS / 1000, time.monotonic() - asked)
         with held_requests(tomcat, 3):
+            settled(tomcat)
             last, seconds = reading(http), time.monotonic() - started
+            settled(tomcat)
             page = page_for_people(tomcat, "/manager/status", 8080, "ops:it is:seen")
             comms = names_of_threads(tomcat)
     group = tomcat_group(first, last, seconds, None, (), ())
@@ -145,7 +163,9 @@ def test_tomcats_figures_are_those_of_its_own_pages(tomcat: Container) -> None:
     checked("tomcat.sent.rate", one["tomcat.sent.rate"] * seconds, body, by="answers as received", rel=0.05)
     served = one["tomcat.processing.rate"] * seconds
     checked("tomcat.processing.rate", served, worked, by="answers as timed", rel=0.02)
-    mean, each = one["tomcat.time.mean"], between(worked.low / requests, worked.high / requests)
+    # The first reading is one of them.
+    every = requests + 1
+    mean, each = one["tomcat.time.mean"], between(worked.low / every, worked.high / every)
     checked("tomcat.time.mean", mean, each, by="answers as timed", rel=0.02)
     total, errors = number(page, r"Request count: (\d+)"), number(page, r"Error count: (\d+)")
     # The page for people counts the page for programs before it.
@@ -195,21 +215,23 @@ def test_a_containers_jvm_that_is_seen_on_its_machine_is_asked_in_its_own_networ
 
 
 def test_idle_callers_are_accepted_connections(tomcat: Container, tmp_path: Path) -> None:
-    callers = [http.client.HTTPConnection("127.0.0.1", published_port(tomcat), timeout=10) for _ in range(7)]
-    try:
-        for caller in callers:
-            caller.request("GET", "/")
-            assert caller.getresponse().read()  # and it is kept alive
-        until_connected(tomcat, len(callers))
-        run = jvmdiag("metrics", str(tomcat.name), "--no-threads", "--json", home=tmp_path)
-    finally:
-        for caller in callers:
-            caller.close()
-    assert run.exit_code == 0, run.err
-    groups = {group["name"]: group for group in run.document["groups"]}
-    figures = {figure["name"]: figure["value"] for figure in groups["tomcat"]["figures"]}
-    assert figures["tomcat.connections"] == len(callers)
-    assert figures["tomcat.queue"] == 0
+    for _ in range(ATTEMPTS):
+        with ExitStack() as callers:
+            for _ in range(7):
+                caller = http.client.HTTPConnection("127.0.0.1", published_port(tomcat), timeout=60)
+                callers.enter_context(closing(caller))
+                caller.request("GET", "/")
+                assert caller.getresponse().read()  # and it is kept alive
+            until_connected(tomcat, 7)
+            shown = metrics(str(tomcat.name), "--no-threads", home=tmp_path)
+            kept = len(
+                within(tomcat, "ss", "-tnH", "state", "established", "sport", "=", ":8080").splitlines()
+            )
+        # Tomcat ends a connection that has asked for nothing for 20 s.
+        if kept == 7:
+            break
+    assert shown.one("tomcat.connections") == kept == 7
+    assert shown.one("tomcat.queue") == 0
 
 
 def test_without_credentials_a_thread_dump_tells_who_is_busy(tomcat: Container, tmp_path: Path) -> None:
@@ -219,16 +241,19 @@ def test_without_credentials_a_thread_dump_tells_who_is_busy(tomcat: Container, 
         assert "401" in came.text
     with held_requests(tomcat, 3):
         options = ("-o", str(tmp_path), "--compress", "none")
+        most = names_of_threads(tomcat).count("http-nio-8080-e")
         run = jvmdiag("threaddump", str(tomcat.name), *options, home=tmp_path)
         comms = names_of_threads(tomcat)
     dump = Path(run.out.strip()).read_text()
     group = tomcat_group(None, None, 1.0, dump, (), ())
-    workers = sum(name == "http-nio-8080-e" for name in comms)
+    workers = comms.count("http-nio-8080-e")
     one = {figure.name: figure.value for figure in group.figures}
     assert {figure.label("connector") for figure in group.figures} == {CONNECTOR}
     checked("tomcat.threads.busy", one["tomcat.threads.busy"], 3, by="requests as made")
+    # Of sixty that there were in another test those that are idle for a minute end.
+    current = between(workers, most)
     checked(
-        "tomcat.threads.current", one["tomcat.threads.current"], workers, by="/proc/PID/task/TID/comm by hand"
+        "tomcat.threads.current", one["tomcat.threads.current"], current, by="/proc/PID/task/TID/comm by hand"
     )
     accepting, polling = comms.count("http-nio-8080-A"), comms.count("http-nio-8080-P")
     checked("tomcat.acceptors", one["tomcat.acceptors"], accepting, by="/proc/PID/task/TID/comm by hand")
@@ -257,20 +282,21 @@ def test_apaches_figures_are_those_of_its_own_page(
         assert isinstance(nobody, NoPage) and nobody.why is Why.NOBODY, nobody
         # All of its processes, and some seconds over which it can say what it did each second.
         until = time.monotonic() + 60
-        while (first := status_of(http)).idle < WORKERS - 1 or (first.uptime_s or 0) < 2:
+        while True:
+            idle_again(apache)
+            first = status_of(http)
+            if first.idle == WORKERS - 1 and (first.uptime_s or 0) >= 2:
+                break
             assert time.monotonic() < until, first
         started = time.monotonic()
-        sent = sum(fetch(apache) for _ in range(10))
         made = 10
-        while True:
-            last, seconds = status_of(http), time.monotonic() - started
-            shown = http.get("http://127.0.0.1/server-status")
-            again = status_of(http)
-            # A worker takes a moment to be idle again after its answer; and the page for people is of the same second.
-            if last.busy == again.busy == 1 and last.uptime_s == again.uptime_s:
-                break
-            made += 3
-            assert time.monotonic() < until + 60, (last, again)
+        sent = sum(fetch(apache) for _ in range(made))
+        idle_again(apache)
+        last, seconds = status_of(http), time.monotonic() - started
+        idle_again(apache)
+        shown = http.get("http://127.0.0.1/server-status")
+        idle_again(apache)
+        again = status_of(http)
     assert isinstance(shown, Page)
     group = apache_group(first, last, seconds, processes_of(apache), ())
     one = {figure.name: figure.value for figure in group.figures}
@@ -289,26 +315,33 @@ def test_apaches_figures_are_those_of_its_own_page(
     checked("apache.sent.rate", one["apache.sent.rate"] * seconds, sent, by="answers as received", rel=0.1)
     # The page for people counts the page for programs before it.
     assert last.accesses == number(people, r"Total accesses: (\d+)") - 1
+    words = re.search(r"Server uptime:(?: (\d+) minutes?)?(?: (\d+) seconds?)?", people)
+    assert words, people
+    uptime = int(words[1] or 0) * 60 + int(words[2] or 0)
+    # It was made between two pages for programs, of which the first is looked at.
+    assert last.uptime_s and again.uptime_s
+    sooner = between(uptime, uptime - (again.uptime_s - last.uptime_s))
+    checked("apache.uptime", one["apache.uptime"], sooner, by="server-status for people")
     each_s, bytes_s = number(people, r"([\d.]+) requests/sec"), number(people, r"([\d.]+) k?B/second")
     bytes_s *= 1024 if "kB/second" in people else 1
+    each, bytes_each = (
+        between(*(rate * uptime / seconds for seconds in (sooner.low, sooner.high)))
+        for rate in (each_s, bytes_s)
+    )
     checked(
         "apache.requests.since_start",
         one["apache.requests.since_start"],
-        each_s,
+        each,
         by="server-status for people",
         rel=0.2,
     )
     checked(
         "apache.sent.since_start",
         one["apache.sent.since_start"],
-        bytes_s,
+        bytes_each,
         by="server-status for people",
         rel=0.2,
     )
-    words = re.search(r"Server uptime:(?: (\d+) minutes?)?(?: (\d+) seconds?)?", people)
-    assert words, people
-    uptime = int(words[1] or 0) * 60 + int(words[2] or 0)
-    checked("apache.uptime", one["apache.uptime"], uptime, by="server-status for people")
     own = by_name(apache, "apache2")
     checked("apache.processes", one["apache.processes"], len(own), by="docker top")
     threads = sum(entries(f"/proc/{pid}/task") for pid in own)
@@ -317,6 +350,11 @@ def test_apaches_figures_are_those_of_its_own_page(
 
 # Of the two processes that it begins with.
 WORKERS = 50
+
+
+def idle_again(apache: Container) -> None:
+    """Until what was asked of it is counted, and its workers are idle."""
+    until_asleep(by_name(apache, "apache2"), "apache2")
 
 
 def status_of(http: Http) -> ServerStatus:
@@ -427,9 +465,10 @@ def test_the_command_shows_what_the_manager_says(tomcat: Container, tmp_path: Pa
     assert OPS.password not in run.out + run.err
     wrong = {"JVMDIAG_TOMCAT_PASSWORD": "wrong"}
     run = jvmdiag("metrics", str(tomcat.name), "--tomcat-user", OPS.user, home=tmp_path, env=wrong)
-    # A page that is refused costs the rest nothing, and the threads are told by a dump.
+    # A page that is refused costs the rest nothing, and the threads are told by a dump; the one that refused may not be
+    # idle yet.
     assert run.exit_code == 0, run.err
-    assert "(401)" in run.out and re.search(rf"{CONNECTOR} +0 busy", run.out), run.out
+    assert "(401)" in run.out and re.search(rf"{CONNECTOR} +[01] busy", run.out), run.out
 
 
 def test_the_command_shows_an_apache_where_there_is_no_jvm(
