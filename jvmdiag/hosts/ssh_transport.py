@@ -40,12 +40,16 @@ class SilentPeer(EOFError):
 
 
 class _Packetizer(packet.Packetizer):
-    """Notes when the peer was last heard, and lets the transport act between two packets."""
+    """Notes when the peer was last heard, and lets the transport act between two packets.
+
+    `unanswered` counts what it was asked since.
+    """
 
     # paramiko changes keys after 512 MiB, which halts a long line for several round trips. OpenSSH and
     # RFC 4344 do so after 2**32 blocks, for AES 64 GiB.
     REKEY_BYTES = 32 << 30
     heard_at = 0.0
+    unanswered = 0
     before_read: Callable[[], None] | None = None
 
     def read_message(self) -> Any:
@@ -53,6 +57,7 @@ class _Packetizer(packet.Packetizer):
             self.before_read()
         message = super().read_message()
         self.heard_at = time.monotonic()
+        self.unanswered = 0
         return message
 
 
@@ -105,13 +110,16 @@ class SshTransport(paramiko.Transport):
 
         def ask() -> None:
             silent_s = time.monotonic() - packetizer.heard_at
-            if silent_s > _SILENT_INTERVALS * interval_s:
+            # Whoever was stopped meanwhile (Ctrl-Z) heard nothing, and asked nothing.
+            asked = packetizer.unanswered >= _SILENT_INTERVALS - 1
+            if asked and silent_s > _SILENT_INTERVALS * interval_s:
                 raise SilentPeer(f"nothing came from there for {silent_s:.0f} s")
             question = paramiko.Message()
             question.add_byte(common.cMSG_GLOBAL_REQUEST)
             question.add_string("keepalive@openssh.com")
             question.add_boolean(True)
             self._send_user_message(question)
+            packetizer.unanswered += 1
 
         packetizer.set_keepalive(interval_s, ask)
 

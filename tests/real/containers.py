@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import re
@@ -184,9 +185,10 @@ class Snapshot:
 def snapshot(container: Container) -> Snapshot:
     """Looks from this machine, through /proc, so that looking leaves no trace. Needs root."""
     container.reload()
-    pids = list(_pids(int(container.attrs["State"]["Pid"])))
+    first = int(container.attrs["State"]["Pid"])
+    pids = list(_pids(first))
     return Snapshot(
-        files=frozenset(_files(pids)),
+        files=frozenset(_files(first, pids)),
         processes=frozenset(_processes(pids)),
         changes=changes_of(container),
         containers=other_containers(container),
@@ -209,10 +211,11 @@ def _changes(upper: Path, lower: str) -> Iterator[Path]:
     for folder, folders, files in os.walk(upper):
         for name in (*folders, *files):
             entry = Path(folder, name)
+            path = entry.relative_to(upper)
             try:
-                path, stat = entry.relative_to(upper), entry.lstat()
+                stat = entry.lstat()
             except FileNotFoundError:
-                continue  # it was there a moment ago
+                continue  # it was removed meanwhile
             # A device of this number is how an overlay says that what lies below is removed.
             removed = S_ISCHR(stat.st_mode) and stat.st_rdev == 0
             if removed or not any(os.path.lexists(layer / path) for layer in below):
@@ -240,6 +243,18 @@ def left_behind(
     return left
 
 
+def is_zombie(left: str) -> bool:
+    """Of a line `process PID NAME`.
+
+    What the kill of a sidecar orphans is for the container's PID 1 to reap, and a JVM reaps nobody.
+    """
+    kind, _, rest = left.partition(" ")
+    with contextlib.suppress(OSError):
+        stat = Path(f"/proc/{rest.partition(' ')[0]}/stat").read_text()
+        return kind == "process" and stat.rpartition(")")[2].split()[0] == "Z"
+    return False
+
+
 def _pids(first: int) -> Iterator[int]:
     """The processes in the PID namespace of `first`, as numbered on this machine."""
     try:
@@ -257,9 +272,9 @@ def _pids(first: int) -> Iterator[int]:
                 continue  # it has ended
 
 
-def _files(pids: list[int]) -> Iterator[str]:
-    """Everything under /tmp and /var/tmp, and what lies in the working directories."""
-    root = Path(f"/proc/{pids[0]}/root")
+def _files(first: int, pids: list[int]) -> Iterator[str]:
+    """Everything under /tmp and /var/tmp as the process `first` sees them, and what lies in the working directories."""
+    root = Path(f"/proc/{first}/root")
     for top in ("tmp", "var/tmp"):
         for folder, folders, files in os.walk(root / top):
             inside = folder.removeprefix(str(root))

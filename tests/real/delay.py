@@ -46,7 +46,11 @@ class DelayProxy:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = self._listener.accept()
-                far = self._connected()
+                try:
+                    far = self._connected()
+                except OSError:
+                    near.close()  # nobody listens there just now: it is being restarted, say
+                    continue
                 near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._sockets += [near, far]
                 _Way(near, far, self._line, back=False).start()
@@ -65,6 +69,10 @@ class DelayProxy:
     def passed_bytes(self) -> int:
         """How much has come back so far."""
         return self._line.passed_bytes
+
+    def carry(self, bytes_per_s: float) -> None:
+        """So many on each connection from the next piece on."""
+        self._line.bytes_per_s = bytes_per_s
 
     def flip(self) -> None:
         """Alter one bit of the next large piece that comes back."""

@@ -9,7 +9,7 @@ import select
 import signal
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 from docker.models.containers import Container
@@ -62,7 +62,8 @@ def stopped(pid: int) -> Iterator[None]:
             time.sleep(0.01)
         yield
     finally:
-        os.kill(pid, signal.SIGCONT)
+        with suppress(ProcessLookupError):  # it was killed
+            os.kill(pid, signal.SIGCONT)
 
 
 def until_asleep(pids: Iterable[int], name: str) -> None:

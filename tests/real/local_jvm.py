@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import tarfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,6 +51,7 @@ def start(
         try:
             while b"ready" not in log.read_bytes():
                 assert process.poll() is None, log.read_text()
+                time.sleep(0.02)
             yield process
         finally:
             process.kill()

@@ -165,7 +165,7 @@ def descendants(pid: int) -> list[int]:
     for entry in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             # The name in parentheses may hold spaces and parentheses of its own.
-            parent = int(entry.read_text().rpartition(")")[2].split()[1])
+            parent = int(entry.read_text(errors="replace").rpartition(")")[2].split()[1])
             children.setdefault(parent, []).append(int(entry.parent.name))
     found, queue = [], [pid]
     while queue:

@@ -37,7 +37,7 @@ class StalledReader:
 
     def ask(self, request: bytes) -> socket.socket:
         """A connection of one's own with that request sent. The caller closes it."""
-        return _asked(self._jvms, request)
+        return asked(self._jvms, request)
 
     def __enter__(self) -> StalledReader:
         self._path.rename(self._jvms)
@@ -64,20 +64,25 @@ class StalledReader:
                 threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
-        request = b""
-        while request.count(b"\0") < _WORDS:
-            request += client.recv(4096)
-        with client, _asked(self._jvms, request) as jvm:
-            if self._stalls in request:
-                self.request = request
-                select.select([jvm], [], [], _WAIT_S)
-                self._answering.set()
-                self._go.wait(_WAIT_S)
-            while chunk := jvm.recv(1 << 16):
-                client.sendall(chunk)
+        # A client that was given up is gone before its answer comes, or its request.
+        with client, contextlib.suppress(OSError):
+            request = b""
+            while request.count(b"\0") < _WORDS:
+                if not (more := client.recv(4096)):
+                    return
+                request += more
+            with asked(self._jvms, request) as jvm:
+                if self._stalls in request:
+                    self.request = request
+                    select.select([jvm], [], [], _WAIT_S)
+                    self._answering.set()
+                    self._go.wait(_WAIT_S)
+                while chunk := jvm.recv(1 << 16):
+                    client.sendall(chunk)
 
 
-def _asked(path: Path, request: bytes) -> socket.socket:
+def asked(path: Path, request: bytes) -> socket.socket:
+    """A connection to the attach socket at `path`, with that request sent: a JVM takes them in their order."""
     jvm = socket.socket(socket.AF_UNIX)
     jvm.connect(str(path))
     jvm.sendall(request)

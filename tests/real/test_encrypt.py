@@ -7,6 +7,7 @@ import hashlib
 import json
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +58,7 @@ def beginnings(running: Running, out: Path) -> set[bytes]:
     """What the unfinished file was seen to begin with, until its run had ended."""
     seen = set()
     while running.process.poll() is None:
+        time.sleep(0.005)
         for path in out.glob("[!.]*.partial"):
             try:
                 with path.open("rb") as file:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from docker.models.containers import Container
 from tests.real.containers import SshHost, changes_of, http_get, left_behind, snapshot
 from tests.real.fixtures import RunContainer
 from tests.real.images import Images, load
+from tests.real.piping import until
 
 JVMS = (
     "jvm11",
@@ -81,7 +81,7 @@ def test_nothing_but_java_runs_in_the_shellless_image(shellless: Container) -> N
 
 @pytest.mark.parametrize(("image", "perl"), [("jdk17", True), ("jdk25", True), ("jdk21-noperl", False)])
 def test_a_jdk_image_has_the_tools(run_container: RunContainer, image: str, perl: bool) -> None:
-    container = run_container(image, command=["sleep", "60"], ready=None, network_mode="none", ports=())
+    container = run_container(image, command=["sleep", "600"], ready=None, network_mode="none", ports=())
     assert [run(container, tool, "-h")[0] in (0, 1) for tool in ("jcmd", "jstack", "jmap", "jps")] == [
         True
     ] * 4
@@ -95,11 +95,8 @@ def test_the_load_program_fills_deadlocks_and_ends_as_told(run_container: RunCon
     assert arrays == 74 * 6
     container.kill("QUIT")
     # The JVM takes the signal when it can, and its log goes through the engine.
-    until = time.monotonic() + 20
-    while (
-        "Found one Java-level deadlock" not in (log := container.logs().decode()) and time.monotonic() < until
-    ):
-        time.sleep(0.05)
+    until("it has dumped", lambda: "Found one Java-level deadlock" in container.logs().decode())
+    log = container.logs().decode()
     assert '"waiting-3"' in log and '"blocked-1"' in log and "Found one Java-level deadlock" in log
     http_get(container, "/exit?code=7")
     assert container.wait()["StatusCode"] == 7
@@ -110,7 +107,9 @@ def test_a_snapshot_sees_what_is_left(run_container: RunContainer) -> None:
     before = snapshot(container)
     assert left_behind(container, before) == []
     container.exec_run(["touch", "/tmp/dump.hprof"])
-    container.exec_run(["sleep", "60"], detach=True)
+    container.exec_run(["sleep", "600"], detach=True)
+    # The engine answers when it is on its way.
+    until("it sleeps", lambda: any(thing.endswith(" sleep") for thing in left_behind(container, before, 0)))
     left = left_behind(container, before, patience_s=0)
     assert "/tmp/dump.hprof" in left and "diff /tmp/dump.hprof" in left
     assert any(thing.startswith("process ") and thing.endswith(" sleep") for thing in left)
@@ -157,6 +156,7 @@ def test_what_changed_in_a_container_is_what_its_engine_says(run_container: RunC
     )
     assert run(container, "sh", "-c", change, user="0:0") == (0, "")
     container.kill()
+    container.wait()
     told = {f"diff {entry['Path']}" for entry in container.diff() if entry["Kind"] != 0}
     assert changes_of(container) == told >= {"diff /srv/new/deep/a b", "diff /etc/group"}
     assert "diff /etc/passwd" not in told

@@ -31,6 +31,8 @@ from tests.real.soak import (
 )
 
 RUNS = 2
+# The line holds 64 MB, and the JVM may take its time: there has to be more to come when it is done.
+WHILE_IT_DUMPS_BYTES_PER_S = 2e6
 
 
 def test_a_sample_of_the_soak(
@@ -51,7 +53,7 @@ def test_a_container_that_ends_while_its_dump_is_copied(
     """The JVM is done with it, and gone; the engine still gives it out."""
     container = run_container("jvm17", command=load(*HEAP, java=ROOM))
     out = tmp_path / "out"
-    with DelayProxy(engine.url.removeprefix("unix://"), bytes_per_s=LINE_BYTES_PER_S / 4) as line:
+    with DelayProxy(engine.url.removeprefix("unix://"), bytes_per_s=WHILE_IT_DUMPS_BYTES_PER_S) as line:
         route = over_tcp(container, line, tmp_path / "home")
         words = ("heapdump", route.target, *route.options, "--yes", "--retry-for", "1s", "-o", str(out))
         process = start(route, words)
@@ -59,6 +61,7 @@ def test_a_container_that_ends_while_its_dump_is_copied(
         [there] = route.tmp().glob(".jvmdiag-*.hprof")
         digest_there = hashlib.sha256(there.read_bytes()).hexdigest()
         container.kill()
+        line.carry(LINE_BYTES_PER_S)
         run = ended(process)
     assert run.exit_code not in (0, 130), run.err
     assert journal.exists()
@@ -76,12 +79,13 @@ def test_the_disk_there_is_given_back_while_the_copy_goes_on(
     """And what was given back is not needed by the one who goes on after a kill -9."""
     container = run_container("jvm17", command=load("--megabytes", "250", java=("-Xmx800m",)))
     out = tmp_path / "out"
-    with DelayProxy(engine.url.removeprefix("unix://"), bytes_per_s=LINE_BYTES_PER_S) as line:
+    with DelayProxy(engine.url.removeprefix("unix://"), bytes_per_s=WHILE_IT_DUMPS_BYTES_PER_S) as line:
         route = over_tcp(container, line, tmp_path / "home")
         process = start(
             route, ("heapdump", route.target, *route.options, "--yes", "--reclaim", "-o", str(out))
         )
         _told(out, process)
+        line.carry(LINE_BYTES_PER_S)
         [there] = route.tmp().glob(".jvmdiag-*.hprof")
         until = time.monotonic() + 60
         while there.stat().st_blocks * 512 > there.stat().st_size - (128 << 20):

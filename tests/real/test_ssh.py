@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import shutil
+import socket
 import subprocess
 import threading
 import time
@@ -30,7 +32,7 @@ from jvmdiag.hosts.ssh import SshHost, open_ssh
 from jvmdiag.hosts.ssh_options import SshOptions
 from jvmdiag.model import CommandRecord, Owner
 from jvmdiag.target import SshTarget
-from tests.contract.host_contract import lives, wait_until
+from tests.contract.host_contract import WAIT_S, lives, wait_until
 from tests.real.containers import SshHost as SshContainer
 from tests.real.delay import DelayProxy
 from tests.real.sshd import Sshd, free_port, make_key, missing
@@ -67,8 +69,7 @@ def agent(folder: Path, *keys: Path) -> Iterator[None]:
     path = folder / "agent"
     process = subprocess.Popen(["ssh-agent", "-D", "-a", str(path)], stdout=subprocess.DEVNULL)
     try:
-        while not path.exists():
-            time.sleep(0.01)
+        assert wait_until(lambda: listens(path)), process.poll()
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("SSH_AUTH_SOCK", str(path))
             subprocess.run(["ssh-add", "-q", *map(str, keys)], check=True, stdin=subprocess.DEVNULL)
@@ -76,6 +77,14 @@ def agent(folder: Path, *keys: Path) -> Iterator[None]:
     finally:
         process.terminate()
         process.wait()
+
+
+def listens(path: Path) -> bool:
+    """A socket is there a moment before somebody listens."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as one:
+        one.connect(str(path))
+        return True
+    return False
 
 
 def write_config(folder: Path, text: str) -> Path:
@@ -406,7 +415,8 @@ def cut_when_it_runs(line: DelayProxy, runs: Path) -> None:
 @pytest.mark.parametrize("verb", ["run", "read"])
 def test_a_cut_line_wakes_who_waits(sshd: Sshd, verb: str, tmp_path: Path) -> None:
     runs = tmp_path / "it runs"
-    command = ["sh", "-c", 'echo >"$1"; exec sleep 20', "sh", str(runs)]
+    # A word comes to it when sshd's own has come here, that it runs.
+    command = ["sh", "-c", 'read -r _; echo >"$1"; exec sleep 20', "sh", str(runs)]
     with DelayProxy(sshd.port) as line:
         options = sshd.options(accept_new_host_key=True)
         with open_ssh(sshd.target(port=line.port), options) as host:
@@ -414,9 +424,10 @@ def test_a_cut_line_wakes_who_waits(sshd: Sshd, verb: str, tmp_path: Path) -> No
             cutter.start()
             with pytest.raises(ConnectionLost) as caught:
                 if verb == "run":
-                    host.run(command)
+                    host.run(command, stdin=b"go\n")
                 else:
                     with host.stream(command) as stream:
+                        stream.send(b"go\n")
                         stream.read()
             cutter.join()
     assert "while a command was running" in caught.value.what
@@ -424,9 +435,12 @@ def test_a_cut_line_wakes_who_waits(sshd: Sshd, verb: str, tmp_path: Path) -> No
 
 def test_a_line_that_falls_silent_is_given_up_after_three_keepalives(sshd: Sshd) -> None:
     with DelayProxy(sshd.port) as line:
-        options = sshd.options(accept_new_host_key=True, keepalive_s=0.2)
+        options = sshd.options(accept_new_host_key=True)
         with open_ssh(sshd.target(port=line.port), options) as host, host.stream(["cat"]) as stream:
+            assert isinstance(host, SshHost)
             line.fall_silent()
+            # A login and a command may take a busy sshd longer than three of these.
+            host.transport.keep_alive(0.2)
             started = time.monotonic()
             with pytest.raises(ConnectionLost, match="nothing came from there"):
                 stream.read()
@@ -437,6 +451,17 @@ def test_a_quiet_line_that_answers_is_kept(sshd: Sshd) -> None:
     # Without answers it would be given up after three of them.
     with open_ssh(sshd.target(), sshd.options(keepalive_s=0.5)) as host:
         assert host.run(["sh", "-c", "sleep 2.2; echo there"]).stdout == b"there\n"
+
+
+def test_who_was_stopped_asks_before_the_line_is_given_up(sshd: Sshd) -> None:
+    with open_ssh(sshd.target(), sshd.options(keepalive_s=1.0)) as host, host.stream(["cat"]) as stream:
+        assert isinstance(host, SshHost)
+        packetizer: Any = host.transport.packetizer
+        # As a SIGSTOP of an hour leaves it.
+        packetizer.heard_at = stopped_at = time.monotonic() - 3600
+        assert wait_until(lambda: packetizer.heard_at > stopped_at + 60)
+        stream.send(b"there\n")
+        assert stream.read() == b"there\n"
 
 
 @pytest.mark.parametrize("who", ["we", "the server"])
@@ -457,11 +482,14 @@ def test_new_keys_midway_stop_nothing(tmp_path: Path, who: str) -> None:
 
 
 def test_the_end_of_a_stdin_that_comes_behind_the_end_of_its_command_costs_nothing(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    waits = ("sh", "-c", 'until [ -e "$1" ]; do sleep 0.01; done', "sh", str(told))
     with Sshd(tmp_path) as server, open_ssh(server.target(), server.options()) as host:
         assert isinstance(host, SshHost)
-        channel: Any = host._execute(("true",), 5.0)
+        channel: Any = host._execute(waits, WAIT_S)
         # The same message as Channel.shutdown_write makes before the end, and sends after it.
         end_of_stdin = channel._send_eof()
+        told.touch()
         assert wait_until(lambda: channel.closed)
         assert host.run(["true"]).ok
         channel.transport._send_user_message(end_of_stdin)
@@ -514,6 +542,9 @@ def second_sshd(ssh_jre: SshContainer, *options: str) -> Iterator[Callable[..., 
     argv += [part for option in options for part in ("-o", option)]
     code, said = ssh_jre.container.exec_run(argv, user="root")
     assert code == 0, said
+    # It writes that once it listens, behind the end of the command, and removes it when it does no more.
+    there = ["test", "-s", pidfile]
+    assert wait_until(lambda: ssh_jre.container.exec_run(there)[0] == 0)
 
     def open_as(folder: Path, user: str, **changes: object) -> SshHost:
         config = write_config(
@@ -533,6 +564,7 @@ def second_sshd(ssh_jre: SshContainer, *options: str) -> Iterator[Callable[..., 
         yield open_as
     finally:
         ssh_jre.container.exec_run(["sh", "-c", f"kill $(cat {pidfile})"], user="root")
+        assert wait_until(lambda: ssh_jre.container.exec_run(there)[0] != 0)
 
 
 @pytest.mark.parametrize(
@@ -693,6 +725,6 @@ def test_without_sudo_another_user_is_refused_with_advice(login: Open) -> None:
 
 def test_an_abandoned_command_that_neither_reads_nor_writes_is_ended_too(login: Open) -> None:
     host = login("plain")
-    with host.stream(["sh", "-c", "echo $$; exec sleep 30"]) as stream:
+    with host.stream(["sh", "-c", "echo $$; exec sleep 300"]) as stream:
         pid = stream.read().decode().strip()
     assert wait_until(lambda: not lives(host, pid))

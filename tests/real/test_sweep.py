@@ -20,14 +20,15 @@ from docker.models.containers import Container
 
 from jvmdiag.hosts.runner import this_run
 from jvmdiag.impact.runs import PIPES, TRIGGER, Made, RecordedJvm, RunRecord, Runs
-from tests.real.containers import SshHost, home_of, left_behind, other_containers, snapshot
+from tests.real.containers import SshHost, home_of, is_zombie, left_behind, other_containers, snapshot
 from tests.real.engine import Engine
 from tests.real.fixtures import RunContainer, cases
+from tests.real.held import stopped
 from tests.real.images import Images, load
 from tests.real.jvmdiag import Run, Running, argv, environment, final_names, jvmdiag, wait_for_partial
 from tests.real.local_jvm import start, unpack
-from tests.real.piping import all_pids, readers, the_reader
-from tests.real.sshd import Sshd
+from tests.real.piping import let_it_wait, queued, readers, the_reader, until
+from tests.real.sshd import Sshd, descendants
 from tests.real.terminal import on_a_terminal, read_until
 from tests.real.test_encrypt import new_key
 from tests.real.test_snapshot import until_it_says
@@ -67,9 +68,9 @@ def states(run: Run) -> dict[str, str]:
 
 def until_settled(home: Path, *arguments: str) -> Run:
     """The look once no JVM writes any more."""
-    until = time.monotonic() + 60
+    deadline = time.monotonic() + 60
     while "in use" in states(run := sweep(home, *arguments, "--dry-run", "--json")).values():
-        assert time.monotonic() < until, run.out
+        assert time.monotonic() < deadline, run.out
         time.sleep(0.2)
     return run
 
@@ -109,6 +110,8 @@ def test_a_killed_heap_dump_is_found_and_removed_and_nobody_elses(
         "heapdump", target, "--yes", "--view", view, "--dump-dir", ODD, "-o", str(out), home=tmp_path
     )
     wait_for_partial(out, 1)
+    # It would go on to the end while the holder is looked for.
+    running.signal(signal.SIGSTOP)
     kill_the_holder_of_the_lock(container)
     running.signal(signal.SIGKILL)
     running.process.communicate()
@@ -176,20 +179,19 @@ def test_the_parts_of_a_jvm_that_was_killed_go_with_the_dump(
     container = run_container("jvm25", entrypoint=["sh", "-c", f"{java}; sleep 600"])
     target = str(container.name)
     before = snapshot(container)
+    [pid] = [int(pid) for pid, name in container.top(ps_args="-eo pid,comm")["Processes"] if name == "java"]
+    tmp = Path(f"/proc/{pid}/root/tmp")
     running = Running("heapdump", target, "--yes", "-o", str(tmp_path / "out"), home=tmp_path)
-    until = time.monotonic() + 30
-    while not (parts := inside(container, "ls -A /tmp | grep 'hprof[.]p' || true").split()):
-        assert time.monotonic() < until
-    [pid] = [pid for pid, name in container.top(ps_args="-eo pid,comm")["Processes"] if name == "java"]
-    os.kill(int(pid), signal.SIGSTOP)
-    running.signal(signal.SIGKILL)
-    running.process.communicate()
-
-    stopped = sweep(tmp_path, target, "--yes", "--whole", "--json")
-    assert stopped.exit_code == 74
-    assert {f"/tmp/{part}" for part in parts} <= set(states(stopped))
-    assert set(states(stopped).values()) == {"in use"}, stopped.out
-    os.kill(int(pid), signal.SIGKILL)
+    until("it writes parts", lambda: list(tmp.glob(".jvmdiag-*.hprof.p*")))
+    with stopped(pid):
+        parts = {f"/tmp/{part.name}" for part in tmp.glob(".jvmdiag-*.hprof.p*")}
+        running.signal(signal.SIGKILL)
+        running.process.communicate()
+        still = sweep(tmp_path, target, "--yes", "--whole", "--json")
+        assert still.exit_code == 74
+        assert set() != parts <= set(states(still))
+        assert set(states(still).values()) == {"in use"}, still.out
+        os.kill(pid, signal.SIGKILL)
     run = until_settled(tmp_path, target)
     assert set(states(run).values()) == {"left"}, run.out
     swept = sweep(tmp_path, target, "--yes", "--json")
@@ -241,9 +243,14 @@ def test_what_a_dump_without_disk_leaves_where_its_shell_is_killed_too(
     before, shm = snapshot(container), inside(container, "ls -A /dev/shm")
     out = ("-o", str(tmp_path / "out"))
     running = Running("heapdump", target, "--no-disk", "--yes", "--view", view, *out, home=tmp_path)
-    the_reader(running)
+
+    def its_own() -> list[int]:
+        """Seen from the host, its shells are its children: other runs have theirs."""
+        return descendants(running.process.pid)
+
+    the_reader(running, its_own)
     running.signal(signal.SIGSTOP)
-    for shell in {parent_of(reader) for reader in readers(all_pids())}:
+    for shell in {parent_of(reader) for reader in readers(its_own())}:
         os.kill(shell, signal.SIGKILL)
     running.signal(signal.SIGKILL)
     running.process.communicate()
@@ -290,20 +297,19 @@ def test_a_dump_that_waits_in_the_jvms_queue_is_not_forgotten(
         os.close(follower)
         read_until(leader, "Take it?")
         # Another client keeps the listener busy from here on.
-        block = ("jcmd", "--timeout", "1", target, "GC.heap_dump", "-overwrite", "/tmp/fifo")
-        assert jvmdiag(*block, home=tmp_path).exit_code == 33
+        let_it_wait(container, "/tmp/fifo")
         os.write(leader, b"y\n")
         wait_for_partial(out, 0)
-        time.sleep(0.5)
+        until("the JVM is asked", lambda: queued(container))
         process.kill()
     os.close(leader)
     waiting = sweep(tmp_path, target, "--yes", "--whole", "--json")
     assert (waiting.exit_code, set(states(waiting).values())) == (74, {"in use"}), waiting.out
     inside(container, "head -c 1 /tmp/fifo")
-    look, until = waiting, time.monotonic() + 60
+    look, deadline = waiting, time.monotonic() + 60
     while "whole" not in states(look).values():
         look = sweep(tmp_path, "--dry-run", "--json")
-        assert time.monotonic() < until, look.out
+        assert time.monotonic() < deadline, look.out
     assert sweep(tmp_path, "--yes", "--whole").exit_code == 0
     assert left_behind(container, before) == []
     assert sweep(tmp_path).out == "no run left a record\n"
@@ -369,8 +375,7 @@ def test_a_jvm_that_waits_for_the_reader_of_a_fifo_goes_on_when_it_is_swept(
     script = 'umask 077; mkdir "$1" && mkfifo "$1/heap.hprof" "$1/heap.hprof.p0"'
     done: Any = container.exec_run(["sh", "-c", script, "sh", pipes], user="1001:1001")
     assert done.exit_code == 0
-    waits = ("jcmd", "--timeout", "1", target, "GC.heap_dump", "-overwrite", f"{pipes}/heap.hprof")
-    assert jvmdiag(*waits, home=tmp_path).exit_code == 33
+    let_it_wait(container, f"{pipes}/heap.hprof")
     assert jvmdiag("jcmd", "--timeout", "1", target, "VM.version", home=tmp_path).exit_code == 33
     swept = sweep(tmp_path, target, "--yes", "--json")
     assert (swept.exit_code, states(swept)) == (0, {pipes: "removed"}), swept.out
@@ -450,17 +455,7 @@ def test_without_a_shell_the_host_looks_or_a_sidecar(
     until_settled(tmp_path, *way)
     run = sweep(tmp_path, *way, "--yes", "--whole", "--json")
     assert (run.exit_code, set(states(run).values())) == (0, {"removed"}), run.out
-    # What the kill of a sidecar orphans is for the container's PID 1 to reap, and a JVM reaps nobody.
     assert left_behind(container, before, but=is_zombie) == []
-
-
-def is_zombie(left: str) -> bool:
-    """Of a line `process PID NAME`."""
-    kind, _, rest = left.partition(" ")
-    with contextlib.suppress(OSError):
-        stat = Path(f"/proc/{rest.partition(' ')[0]}/stat").read_text()
-        return kind == "process" and stat.rpartition(")")[2].split()[0] == "Z"
-    return False
 
 
 def ssh_home(sshd: Sshd, folder: Path) -> tuple[str, str]:
@@ -559,7 +554,7 @@ def test_what_a_killed_snapshot_had_taken_is_named_and_nothing_of_it_is_on_the_t
     before = snapshot(container)
     folder = killed_snapshot(tmp_path, str(container.name), f"{said}:", "--view", "inside")
     (theirs := folder.with_name("other.partial")).mkdir()
-    look = sweep(tmp_path, str(container.name), "--dry-run", "--json")
+    look = until_settled(tmp_path, str(container.name))
     assert (look.exit_code, states(look)) == (74, {str(folder): "evidence"}), look.err
     assert states(sweep(tmp_path, "--yes", "--json")) == {str(folder): "evidence"}
     assert (folder / "found.txt").is_file() or said != "thread dump 1"
@@ -610,4 +605,4 @@ def test_of_a_snapshot_killed_beside_its_sidecar_no_sidecar_stays(
     last = sweep(tmp_path, "--yes", "--whole", "--json")
     assert last.exit_code == 0, last.err
     assert not folder.exists()
-    assert left_behind(shellless, before) == []
+    assert left_behind(shellless, before, but=is_zombie) == []

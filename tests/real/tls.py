@@ -71,4 +71,5 @@ def _copy(source: socket.socket, sink: socket.socket) -> None:
         while data := source.recv(_CHUNK):
             sink.sendall(data)
     with suppress(OSError):
-        sink.shutdown(socket.SHUT_RDWR)
+        # That of an SSLSocket takes TLS off as well, in the midst of what the other thread reads or writes by it.
+        socket.socket.shutdown(sink, socket.SHUT_RDWR)
