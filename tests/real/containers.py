@@ -21,6 +21,7 @@ from tests.real.engine import CannotHave
 from tests.real.images import Images
 
 READY_TIMEOUT_S = 180.0
+REMOVED_TIMEOUT_S = 60.0
 LABEL = "jvmdiag-test"
 HTTP = "http"
 """`ready` for an image that answers on 8080: 200 on /."""
@@ -80,10 +81,23 @@ class Containers:
 
     def remove_all(self) -> None:
         while self._started:
-            try:
-                self._started.pop().remove(force=True, v=True)
-            except docker.errors.NotFound:
-                continue  # the test removed it
+            _remove(self._started.pop())
+
+
+def _remove(container: Container) -> None:
+    """An engine gives up where a container takes longer than ten seconds to end; it ends all the same."""
+    deadline = time.monotonic() + REMOVED_TIMEOUT_S
+    while True:
+        try:
+            container.remove(force=True, v=True)
+        except docker.errors.NotFound:
+            return  # the test removed it
+        except docker.errors.APIError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+        else:
+            return
 
 
 def published_port(container: Container, port: int = 8080) -> int:
@@ -180,9 +194,10 @@ class Snapshot:
 def snapshot(container: Container) -> Snapshot:
     """Looks from this machine, through /proc, so that looking leaves no trace. Needs root."""
     container.reload()
-    pids = list(_pids(int(container.attrs["State"]["Pid"])))
+    first = int(container.attrs["State"]["Pid"])
+    pids = list(_pids(first))
     return Snapshot(
-        files=frozenset(_files(pids)),
+        files=frozenset(_files(first, pids)),
         processes=frozenset(_processes(pids)),
         changes=changes_of(container),
         containers=other_containers(container),
@@ -205,7 +220,11 @@ def _changes(upper: Path, lower: str) -> Iterator[Path]:
     for folder, folders, files in os.walk(upper):
         for name in (*folders, *files):
             entry = Path(folder, name)
-            path, stat = entry.relative_to(upper), entry.lstat()
+            try:
+                stat = entry.lstat()
+            except FileNotFoundError:
+                continue  # it was removed meanwhile
+            path = entry.relative_to(upper)
             # A device of this number is how an overlay says that what lies below is removed.
             removed = S_ISCHR(stat.st_mode) and stat.st_rdev == 0
             if removed or not any(os.path.lexists(layer / path) for layer in below):
@@ -250,9 +269,10 @@ def _pids(first: int) -> Iterator[int]:
                 continue  # it has ended
 
 
-def _files(pids: list[int]) -> Iterator[str]:
-    """Everything under /tmp and /var/tmp, and what lies in the working directories."""
-    root = Path(f"/proc/{pids[0]}/root")
+def _files(first: int, pids: list[int]) -> Iterator[str]:
+    """Everything under /tmp and /var/tmp as PID 1 sees it, and what lies in the working directories."""
+    # Another may end meanwhile, and nothing is behind one that has. PID 1 is not the lowest where pids began anew.
+    root = Path(f"/proc/{first}/root")
     for top in ("tmp", "var/tmp"):
         for folder, folders, files in os.walk(root / top):
             inside = folder.removeprefix(str(root))
