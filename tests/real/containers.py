@@ -22,6 +22,7 @@ from tests.real.engine import CannotHave
 from tests.real.images import Images
 
 READY_TIMEOUT_S = 180.0
+REMOVED_TIMEOUT_S = 60.0
 LABEL = "jvmdiag-test"
 HTTP = "http"
 """`ready` for an image that answers on 8080: 200 on /."""
@@ -81,10 +82,23 @@ class Containers:
 
     def remove_all(self) -> None:
         while self._started:
-            try:
-                self._started.pop().remove(force=True, v=True)
-            except docker.errors.NotFound:
-                continue  # the test removed it
+            _remove(self._started.pop())
+
+
+def _remove(container: Container) -> None:
+    """An engine gives up where a container takes longer than ten seconds to end; it ends all the same."""
+    deadline = time.monotonic() + REMOVED_TIMEOUT_S
+    while True:
+        try:
+            container.remove(force=True, v=True)
+        except docker.errors.NotFound:
+            return  # the test removed it
+        except docker.errors.APIError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+        else:
+            return
 
 
 def published_port(container: Container, port: int = 8080) -> int:

@@ -107,6 +107,7 @@ class OwnDockerd:
         self.run_dir = Path("/run") / f"jvmdiag-{digest[:4].hex()}"
         self.bridge = f"jvmdiag-{digest[:3].hex()}"
         # 198.18.0.0/15 is set aside for benchmarks (RFC 2544): no LAN, VPN or other engine has it.
+        self.bridge_mac = f"02:{digest[:5].hex(':')}"
         self.bridge_address = f"198.{18 + digest[0] % 2}.{digest[1]}.1/24"
         self.socket = self.run_dir / "docker.sock"
         self.url = f"unix://{self.socket}"
@@ -184,7 +185,9 @@ class OwnDockerd:
         if not Path("/sys/class/net", self.bridge).exists():
             run_as_root("ip", "link", "add", self.bridge, "type", "bridge")
         run_as_root("ip", "address", "replace", self.bridge_address, "dev", self.bridge)
-        run_as_root("ip", "link", "set", self.bridge, "up")
+        # Without one of its own a bridge has the lowest of its ports': another when a container comes or goes, and what
+        # knew it a moment before sends to nobody for a minute.
+        run_as_root("ip", "link", "set", self.bridge, "address", self.bridge_mac, "up")
 
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S

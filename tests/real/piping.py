@@ -24,6 +24,15 @@ def until(what: str, done: Callable[[], object], patience_s: float = 60.0) -> No
         time.sleep(0.01)
 
 
+def opens_a_fifo(pid: int) -> bool:
+    """Whether a thread of that process waits in open() for the other end of a FIFO; by the kernel, for root."""
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(OSError):
+            if (task / "wchan").read_text() in ("wait_for_partner", "fifo_open"):
+                return True
+    return False
+
+
 def readers(pids: list[int]) -> dict[int, Path]:
     """Of these processes those that read a FIFO for a dump, and the directory that it stands in, as they know it."""
     found = {}

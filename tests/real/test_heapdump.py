@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import secrets
 import stat
 import subprocess
 import time
@@ -37,7 +38,7 @@ def dump(container: Container, *options: str, home: Path) -> dict[str, Any]:
 
 
 def histogram(container: Container, home: Path) -> dict[str, int]:
-    run = jvmdiag("histogram", str(container.name), "--json", home=home)
+    run = jvmdiag("histogram", str(container.name), "--yes", "--json", home=home)
     assert run.exit_code == 0, run.err
     return {row["name"]: row["instances"] for row in run.document["classes"]}
 
@@ -237,7 +238,9 @@ def test_a_dry_run_starts_no_sidecar_and_says_that_one_would_be(
 def test_the_bar_moves_while_a_jvm_writes_its_parts(
     run_container: RunContainer, view: str, tmp_path: Path
 ) -> None:
-    container = run_container("jvm25", command=load("--megabytes", "500", java=("-Xmx1500m",)))
+    container = run_container("jvm25", command=load("--megabytes", "300", java=("-Xmx900m",)))
+    # A fast machine would have it written between two looks.
+    container.update(cpu_period=100_000, cpu_quota=30_000)
     before = snapshot(container)
     options = ("--yes", "--view", view, "-o", str(tmp_path / "out"))
     shown = shown_on_a_terminal("heapdump", str(container.name), *options, home=tmp_path)
@@ -252,9 +255,11 @@ def test_the_bar_moves_while_a_jvm_writes_its_parts(
 def test_a_tmp_that_is_a_link_does_not_lead_out_of_the_container(
     run_container: RunContainer, view: str, tmp_path: Path
 ) -> None:
-    link = "rm -rf /tmp && mkdir -m 1777 /data && ln -s /data /one && ln -s one/. /tmp"
+    # This machine may have a directory of any common name.
+    data = f"/data-{secrets.token_hex(4)}"
+    link = f"rm -rf /tmp && mkdir -m 1777 {data} && ln -s {data} /one && ln -s one/. /tmp"
     run = f"{link} && exec setpriv --reuid=1001 --regid=1001 --clear-groups java -cp /opt/load Load"
     container = run_container("jvm17", entrypoint=["sh", "-c", run], user="0:0")
     taken = dump(container, "--view", view, home=tmp_path)
     assert taken["method"] == "direct"
-    assert not Path("/data").exists()
+    assert not Path(data).exists()

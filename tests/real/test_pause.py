@@ -85,7 +85,7 @@ def test_the_pause_is_that_of_the_jvms_own_log(
     assert jvmdiag("jcmd", str(container.name), "VM.version", home=tmp_path).exit_code == 0
     for command in (
         ("threaddump", "-o", str(tmp_path)),
-        ("histogram",),
+        ("histogram", "--yes"),
         ("heapdump", "--yes", "-o", str(tmp_path)),
     ):
         pause, logged = taken_by(container, tmp_path, *command)
@@ -121,7 +121,7 @@ def test_a_jvm_that_collects_all_the_time_is_never_said_to_be_exact_when_it_is_n
     # Where no collection ever fell in, nothing was shown.
     while seen[False] == 0 or sum(seen.values()) < 4:
         assert sum(seen.values()) < 60, "no collection fell in"
-        pause, logged = taken_by(container, tmp_path, "histogram")
+        pause, logged = taken_by(container, tmp_path, "histogram", "--yes")
         seen[pause["exact"]] += 1
         ours = own("histogram", logged)
         if pause["exact"]:

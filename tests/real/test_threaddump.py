@@ -287,7 +287,7 @@ def test_a_reader_that_stalls_does_not_hold_up_a_jvm_that_streams(
     with StalledReader(tmp, 1, stalls=b"Thread.print") as reader:
         running = Running("threaddump", name, *options, home=tmp_path)
         reader.wait_until_the_jvm_answers()
-        assert http_get(container)[0] == 200
+        assert http_get(container, timeout_s=30)[0] == 200
         reader.go()
         run = running.end()
         assert run.exit_code == 0, run.err
