@@ -84,6 +84,7 @@ def test_the_jvm_is_killed_midway(run_container: RunContainer, view: str, tmp_pa
     before, out = snapshot(container), tmp_path / "out"
     [pid] = [pid for pid, name in container.top(ps_args="-eo pid,comm")["Processes"] if name == "java"]
     running = Running("heapdump", str(container.name), "--yes", "--view", view, "-o", str(out), home=tmp_path)
+    stop_in_its_dump(int(pid))
     wait_for_partial(out, 1)
     os.kill(int(pid), signal.SIGKILL)
     run = running.end()
@@ -103,12 +104,25 @@ def test_the_jvm_is_killed_midway_and_its_container_goes_on(
     before, out = snapshot(container), tmp_path / "out"
     [pid] = [pid for pid, name in container.top(ps_args="-eo pid,comm")["Processes"] if name == "java"]
     running = Running("heapdump", str(container.name), "--yes", "--view", view, "-o", str(out), home=tmp_path)
+    stop_in_its_dump(int(pid))
     wait_for_partial(out, 1)
     os.kill(int(pid), signal.SIGKILL)
     run = running.end()
     assert run.exit_code in (32, 60), run.err
     assert final_names(out) == []
     assert left_behind(container, before, but=lambda left: left.endswith(" sleep")) == []
+
+
+def stop_in_its_dump(pid: int) -> None:
+    """Stops that JVM in the midst of a dump: of all that it writes, in 0.8 s, nothing may have come here by then."""
+    tmp = Path(f"/proc/{pid}/root/tmp")
+    until("it dumps", lambda: any(dump.stat().st_size > 50e6 for dump in tmp.glob(".jvmdiag-*.hprof")))
+    os.kill(pid, signal.SIGSTOP)
+    names = set()
+    for fd in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            names.add(fd.readlink().suffix)
+    assert ".hprof" in names, "it has ended its dump before it was stopped"
 
 
 def left_unsaid(container: Container, before: Snapshot, said: str) -> list[str]:
@@ -133,6 +147,7 @@ def test_the_container_is_killed_midway(run_container: RunContainer, tmp_path: P
     running = Running(
         "heapdump", str(container.name), "--yes", "--view", "inside", "-o", str(out), home=tmp_path
     )
+    stop_in_its_dump(int(container.attrs["State"]["Pid"]))
     wait_for_partial(out, 1)
     container.kill("SIGKILL")
     run = running.end()
@@ -409,7 +424,10 @@ def test_a_connection_that_drops_for_good(tmp_path: Path, local_jvm: subprocess.
             home=home,
         )
         wait_for_partial(out, 1)
+        # It would come to its end while the sessions are looked for.
+        running.signal(signal.SIGSTOP)
         sshd.stop()
+        running.signal(signal.SIGCONT)
         run = running.end()
         assert run.exit_code in (24, 26), run.err
         assert [name.partition(".gz")[2] for name in final_names(out)] == [".partial", ".partial.journal"]
