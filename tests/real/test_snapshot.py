@@ -344,10 +344,12 @@ def plain_files(folder: Path, secret: str) -> Callable[[], set[str]]:
 
     def look() -> None:
         while not over.is_set():
-            for path in folder.rglob("*"):
-                with contextlib.suppress(OSError):
-                    if path.is_file() and secret.encode() in path.read_bytes():
-                        found.add(path.name)
+            # Unlike rglob it passes over a directory that goes meanwhile.
+            for inside, _, files in os.walk(folder):
+                for name in files:
+                    with contextlib.suppress(OSError):
+                        if secret.encode() in Path(inside, name).read_bytes():
+                            found.add(name)
 
     thread = threading.Thread(target=look)
     thread.start()
