@@ -21,8 +21,7 @@ from tests.real.containers import left_behind, snapshot
 from tests.real.fixtures import RunContainer, cases
 from tests.real.images import load
 from tests.real.jvmdiag import Running, argv, environment, final_names, jvmdiag
-from tests.real.piping import SLACK_S, all_pids, opens_a_fifo, readers, the_reader, until
-from tests.real.shown import number_in, pid_of, within
+from tests.real.piping import SLACK_S, all_pids, let_it_wait, queued, readers, the_reader, until
 from tests.real.terminal import read_until
 
 # Not so little that a dump of 190 MB kills only where what the JVM has of its files counts for it, and not for another.
@@ -242,11 +241,6 @@ def test_a_jvmdiag_that_is_stopped_is_a_stall_too(
     assert left_behind(container, before) == []
 
 
-def queued(container: Container) -> int:
-    """How many clients of a JVM wait for its attach listener to take them."""
-    return number_in(r"^u_str +LISTEN +(\d+) .*/\.java_pid1\S* ", within(container, "ss", "-xlH"))
-
-
 @pytest.mark.parametrize(
     ("how", "view"),
     cases(
@@ -276,10 +270,7 @@ def test_a_jvmdiag_that_ends_before_the_jvm_begins_leaves_no_fifo_and_no_file(
     )
     os.close(follower)
     read_until(leader, "Take it?")
-    block = Running("jcmd", name, "GC.heap_dump", "-overwrite", "/tmp/fifo", home=tmp_path)
-    until("the listener waits for the other end", lambda: opens_a_fifo(pid_of(container)))
-    block.signal(signal.SIGKILL)
-    block.end()
+    let_it_wait(container, "/tmp/fifo")
     os.write(leader, b"y\n")
     until("the reader is there, and the dump is asked for", lambda: readers(all_pids()) and queued(container))
     process.send_signal(how)
